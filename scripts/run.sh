@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+
+# Run a command in the environment that setup.sh has built: scripts/run.sh COMMAND [ARGUMENT...]
+set -eo pipefail
+
+checkout="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
+
+if [[ ! -r $checkout/.workspace/activate.bash ]]; then
+  echo 'run: the environment is not set up; run `make setup` first' >&2
+  exit 1
+fi
+source "$checkout/.workspace/activate.bash"
+exec "$@"
