@@ -1,0 +1,43 @@
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Image files: RGB in memory, any format on disk."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+JPEG_SUFFIXES = ('.jpg', '.jpeg')
+JPEG_QUALITY = 95
+
+
+def read_image(path: Path) -> np.ndarray | None:
+    """Return (H, W, 3) uint8 RGB, or ``None`` if the file is no readable image."""
+    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    return None if bgr is None else cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+def write_image(path: Path, image: np.ndarray) -> None:
+    """
+    Write an image or a label image; the suffix chooses the format.
+
+    :param image: (H, W, 3) uint8 RGB or (H, W) uint8
+    :raises OSError: if the file cannot be written
+    """
+    pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
+    is_jpeg = path.suffix.lower() in JPEG_SUFFIXES
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if is_jpeg else []
+    if not cv2.imwrite(str(path), pixels, options):
+        raise OSError(f'could not write {path}: is the disk full or the folder read-only?')

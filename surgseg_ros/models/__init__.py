@@ -1,0 +1,32 @@
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Networks, one file a paper, and their registry."""
+
+# Importing a network's module registers it.
+from surgseg_ros.models import color_linear  # noqa: F401
+from surgseg_ros.models import mffnet  # noqa: F401
+from surgseg_ros.models.base import count_parameters
+from surgseg_ros.models.base import SegmentationNetwork
+from surgseg_ros.models.registry import create_model
+from surgseg_ros.models.registry import list_models
+from surgseg_ros.models.registry import register_model
+
+__all__ = [
+    'SegmentationNetwork',
+    'count_parameters',
+    'create_model',
+    'list_models',
+    'register_model',
+]
