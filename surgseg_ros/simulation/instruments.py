@@ -1,0 +1,480 @@
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+
+"""Wristed instruments: geometry, materials, labels and kinematics."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from surgseg_ros.data import get_label_set
+from surgseg_ros.simulation.meshes import loop_path
+from surgseg_ros.simulation.meshes import sweep
+
+SHAFT_RADIUS_M = 0.0042
+SHAFT_LENGTH_M = 0.25
+
+MAX_WRIST_ANGLE_RAD = 1.1
+MAX_JAW_ANGLE_RAD = 1.2
+
+JOINTS = ('yaw', 'pitch', 'insertion', 'roll', 'wrist_pitch', 'jaw_a', 'jaw_b')
+"""Joints of one instrument, from the trocar to the jaws."""
+
+_PARTS = get_label_set('parts')
+SHAFT = _PARTS.index('shaft')
+WRIST = _PARTS.index('wrist')
+CLASPER = _PARTS.index('clasper')
+
+
+@dataclass(frozen=True)
+class Material:
+    """
+    How a geom looks.
+
+    :param color: linear RGB of the diffuse reflection
+    :param metal: share of the mirrored surroundings, 0..1
+    :param highlight: strength of the light's reflection
+    :param gloss: sharpness of the highlight: 0 dull .. 1 polished
+    :param fiber: strength of brushing and fibers along the axis, 0..1
+    :param bump: roughness of the surface normal, 0..1
+    """
+
+    color: tuple[float, float, float]
+    metal: float
+    highlight: float
+    gloss: float
+    fiber: float
+    bump: float
+
+
+@dataclass(frozen=True)
+class GeomLabel:
+    """
+    What the geom ``name`` of the model is.
+
+    :param name: of the geom
+    :param instrument_id: 1..n, or 0 if it belongs to no instrument
+    :param part: class id in the label set ``parts``
+    :param class_id: class id in the label set ``types``
+    :param material: its look
+    :param fenestrated: it has an opening
+    """
+
+    name: str
+    instrument_id: int
+    part: int
+    class_id: int
+    material: Material
+    fenestrated: bool = False
+
+
+@dataclass(frozen=True)
+class Look:
+    """The materials of one instrument."""
+
+    shaft: Material
+    sleeve: Material
+    wrist: Material
+    pin: Material
+    jaw: Material
+    insert: Material
+
+
+@dataclass(frozen=True)
+class InstrumentType:
+    """
+    One kind of instrument.
+
+    :param class_name: its class in the label set ``types``
+    :param wrist_length: distance from the wrist pitch axis to the jaw axis in m
+    :param jaw_length: distance from the jaw axis to the tip in m
+    :param max_jaw_angle: widest opening between the jaws in rad
+    :param add_jaw: adds the geoms of one jaw
+    :param tip_offset: y of the tip in the jaw frame in m, for curved jaws
+    """
+
+    class_name: str
+    wrist_length: float
+    jaw_length: float
+    max_jaw_angle: float
+    add_jaw: Callable[['InstrumentBuilder', mujoco.MjsBody, float], None]
+    tip_offset: float = 0.0
+
+    @property
+    def class_id(self) -> int:
+        """Return the class id in the label set ``types``."""
+        return get_label_set('types').index(self.class_name)
+
+
+class InstrumentBuilder:
+    """
+    Adds one instrument to a scene.
+
+    :param spec: the scene
+    :param instrument_id: 1..n, also the value in the instance label image
+    :param kind: which instrument
+    :param look: its materials
+    :param shaft_radius: m
+    """
+
+    def __init__(
+        self,
+        spec: mujoco.MjSpec,
+        instrument_id: int,
+        kind: InstrumentType,
+        look: Look,
+        shaft_radius: float,
+    ) -> None:
+        self.labels: list[GeomLabel] = []
+        self.look = look
+        self.radius = shaft_radius
+        self._spec = spec
+        self._id = instrument_id
+        self._kind = kind
+
+    def build(self, trocar: np.ndarray, rotation: np.ndarray) -> list[GeomLabel]:
+        """
+        Add bodies, joints and geoms.
+
+        :param trocar: (3,) m, the fixed point the shaft passes through, in the world
+        :param rotation: (3, 3) whose z axis points along the shaft when yaw and pitch are zero
+        :return: the label of every geom that was added
+        """
+        name = f'instrument{self._id}'
+        quaternion = np.empty(4)
+        mujoco.mju_mat2Quat(quaternion, np.ascontiguousarray(rotation).reshape(9))
+        body = self._spec.worldbody.add_body(name=f'{name}_trocar', pos=trocar, quat=quaternion)
+        body = self._jointed(body, 'yaw', (0, 1, 0))
+        body = self._jointed(body, 'pitch', (1, 0, 0))
+        body = self._jointed(body, 'insertion', (0, 0, 1), mujoco.mjtJoint.mjJNT_SLIDE)
+        shaft = self._jointed(body, 'roll', (0, 0, 1))
+        self._add_shaft(shaft)
+        wrist = self._jointed(shaft, 'wrist_pitch', (1, 0, 0))
+        self._add_wrist(wrist)
+        for side, joint in ((1.0, 'jaw_a'), (-1.0, 'jaw_b')):
+            jaw = self._jointed(wrist, joint, (0, 1, 0), offset=(0, 0, self._kind.wrist_length))
+            self._kind.add_jaw(self, jaw, side)
+            jaw.add_site(
+                name=f'{name}_{joint}_tip',
+                pos=(side * 0.0004, self._kind.tip_offset, self._kind.jaw_length),
+            )
+        return self.labels
+
+    def add_geom(
+        self,
+        body: mujoco.MjsBody,
+        kind: mujoco.mjtGeom,
+        part: int,
+        material: Material,
+        size: tuple[float, ...],
+        offset: tuple[float, float, float] = (0, 0, 0),
+        end: tuple[float, float, float] | None = None,
+        axis: tuple[float, float, float] | None = None,
+    ) -> None:
+        """
+        Add a primitive.
+
+        :param offset: position in the body in m (the first end if ``end`` is given)
+        :param end: second end of a capsule or cylinder in m
+        :param axis: direction of the local z axis, instead of ``end``
+        """
+        name = f'instrument{self._id}_geom{len(self.labels)}'
+        geom = body.add_geom(name=name, type=kind, contype=0, conaffinity=0)
+        geom.size[: len(size)] = size
+        geom.rgba = (*material.color, 1.0)
+        if end is None:
+            geom.pos = offset
+            if axis is not None:
+                geom.quat = _quaternion_to(axis)
+        else:
+            geom.fromto = (*offset, *end)
+        self.labels.append(GeomLabel(name, self._id, part, self._kind.class_id, material))
+
+    def add_mesh(
+        self,
+        body: mujoco.MjsBody,
+        part: int,
+        material: Material,
+        mesh: tuple[np.ndarray, np.ndarray],
+        fenestrated: bool = False,
+    ) -> None:
+        """Add a mesh of (V, 3) vertices in m, in the body frame, and (F, 3) faces."""
+        name = f'instrument{self._id}_geom{len(self.labels)}'
+        vertices, faces = mesh
+        self._spec.add_mesh(
+            name=name,
+            uservert=vertices.ravel(),
+            userface=faces.ravel(),
+            inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL,
+        )
+        geom = body.add_geom(
+            name=name,
+            type=mujoco.mjtGeom.mjGEOM_MESH,
+            meshname=name,
+            contype=0,
+            conaffinity=0,
+        )
+        geom.rgba = (*material.color, 1.0)
+        self.labels.append(
+            GeomLabel(name, self._id, part, self._kind.class_id, material, fenestrated)
+        )
+
+    def _jointed(
+        self,
+        parent: mujoco.MjsBody,
+        joint: str,
+        axis: tuple[float, float, float],
+        kind: mujoco.mjtJoint = mujoco.mjtJoint.mjJNT_HINGE,
+        offset: tuple[float, float, float] = (0, 0, 0),
+    ) -> mujoco.MjsBody:
+        name = f'instrument{self._id}_{joint}'
+        body = parent.add_body(name=name, pos=offset)
+        body.explicitinertial = True
+        body.mass = 0.01
+        body.inertia = (1e-6, 1e-6, 1e-6)
+        body.add_joint(name=name, type=kind, axis=axis)
+        return body
+
+    def _add_shaft(self, body: mujoco.MjsBody) -> None:
+        cylinder = mujoco.mjtGeom.mjGEOM_CYLINDER
+        radius, look = self.radius, self.look
+        self.add_geom(
+            body, cylinder, SHAFT, look.shaft, (radius,), (0, 0, -SHAFT_LENGTH_M), (0, 0, -0.016)
+        )
+        self.add_geom(
+            body, cylinder, SHAFT, look.sleeve, (radius * 1.03,), (0, 0, -0.016), (0, 0, -0.005)
+        )
+        self.add_geom(
+            body, cylinder, SHAFT, look.pin, (radius * 1.045,), (0, 0, -0.0163), (0, 0, -0.0156)
+        )
+        for side in (1, -1):
+            self.add_geom(
+                body,
+                mujoco.mjtGeom.mjGEOM_ELLIPSOID,
+                SHAFT,
+                look.sleeve,
+                (radius * 0.34, radius * 0.72, 0.0062),
+                (side * radius * 0.68, 0, -0.0035),
+            )
+
+    def _add_wrist(self, body: mujoco.MjsBody) -> None:
+        radius, look, length = self.radius, self.look, self._kind.wrist_length
+        cylinder = mujoco.mjtGeom.mjGEOM_CYLINDER
+        capsule = mujoco.mjtGeom.mjGEOM_CAPSULE
+        self.add_geom(
+            body, cylinder, WRIST, look.pin, (radius * 0.72, radius * 0.5), axis=(1, 0, 0)
+        )
+        self.add_geom(
+            body, cylinder, WRIST, look.wrist, (radius * 0.3, radius * 1.02), axis=(1, 0, 0)
+        )
+        self.add_geom(
+            body,
+            mujoco.mjtGeom.mjGEOM_ELLIPSOID,
+            WRIST,
+            look.wrist,
+            (radius * 0.62, radius * 0.78, length * 0.42),
+            (0, 0, length * 0.42),
+        )
+        for side in (1, -1):
+            self.add_geom(
+                body,
+                capsule,
+                WRIST,
+                look.wrist,
+                (radius * 0.27,),
+                (0, side * radius * 0.62, length * 0.3),
+                (0, side * radius * 0.66, length),
+            )
+            self.add_geom(
+                body,
+                capsule,
+                WRIST,
+                look.pin,
+                (0.0004,),
+                (side * radius * 0.5, side * radius * 0.3, 0),
+                (side * radius * 0.4, side * radius * 0.35, length * 0.95),
+            )
+        self.add_geom(
+            body,
+            cylinder,
+            WRIST,
+            look.pin,
+            (radius * 0.34, radius * 0.93),
+            (0, 0, length),
+            axis=(0, 1, 0),
+        )
+        self.add_geom(
+            body,
+            cylinder,
+            WRIST,
+            look.insert,
+            (radius * 0.2, radius * 0.95),
+            (0, 0, length),
+            axis=(0, 1, 0),
+        )
+
+
+def joint_angles(rotation: np.ndarray, trocar: np.ndarray, wrist: np.ndarray) -> np.ndarray:
+    """
+    Return yaw, pitch and insertion that bring the wrist to a point.
+
+    :param rotation: (3, 3) of :meth:`InstrumentBuilder.build`
+    :param trocar: (3,) m
+    :param wrist: (3,) m, wanted position of the wrist pitch axis in the world
+    :return: (3,) rad, rad, m
+    """
+    x, y, z = rotation.T @ (wrist - trocar)
+    distance = float(np.sqrt(x * x + y * y + z * z))
+    return np.array([np.arctan2(x, z), -np.arcsin(y / distance), distance])
+
+
+def _quaternion_to(axis: tuple[float, float, float]) -> np.ndarray:
+    quaternion = np.empty(4)
+    mujoco.mju_quatZ2Vec(quaternion, np.asarray(axis, dtype=np.float64))
+    return quaternion
+
+
+def _straight(length: float, start: float = 0.0, points: int = 6) -> np.ndarray:
+    path = np.zeros((points, 3))
+    path[:, 2] = np.linspace(start, length, points)
+    return path
+
+
+def _add_hinge(
+    builder: InstrumentBuilder, body: mujoco.MjsBody, side: float, reach: float
+) -> None:
+    """Add the disc around the jaw axis and the neck that leads to the blade."""
+    radius = builder.radius
+    builder.add_geom(
+        body,
+        mujoco.mjtGeom.mjGEOM_CYLINDER,
+        CLASPER,
+        builder.look.jaw,
+        (radius * 0.5, radius * 0.2),
+        (0, side * radius * 0.22, 0),
+        axis=(0, 1, 0),
+    )
+    neck = np.zeros((4, 3))
+    neck[:, 1] = np.linspace(side * radius * 0.2, 0, 4)
+    neck[:, 2] = np.linspace(0, reach, 4)
+    mesh = sweep(neck, np.linspace(0.0016, 0.0009, 4), np.linspace(0.0010, 0.0014, 4))
+    mesh[0][:, 0] += side * 0.0009
+    builder.add_mesh(body, CLASPER, builder.look.jaw, mesh)
+
+
+def _shifted(mesh: tuple[np.ndarray, np.ndarray], x: float) -> tuple[np.ndarray, np.ndarray]:
+    mesh[0][:, 0] += x
+    return mesh
+
+
+def _fenestrated(
+    builder: InstrumentBuilder,
+    body: mujoco.MjsBody,
+    side: float,
+    start: float,
+    end: float,
+    half_width: float,
+    rail: float,
+    half_thickness: float,
+) -> None:
+    _add_hinge(builder, body, side, start + rail)
+    loop = sweep(
+        loop_path(start, end - rail, half_width - rail), half_thickness, rail, closed=True
+    )
+    builder.add_mesh(
+        body,
+        CLASPER,
+        builder.look.jaw,
+        _shifted(loop, side * (half_thickness + 0.0001)),
+        fenestrated=True,
+    )
+
+
+def _bipolar_jaw(builder: InstrumentBuilder, body: mujoco.MjsBody, side: float) -> None:
+    _fenestrated(builder, body, side, 0.0065, 0.0205, 0.0020, 0.00065, 0.00075)
+    builder.add_geom(
+        body,
+        mujoco.mjtGeom.mjGEOM_ELLIPSOID,
+        WRIST,
+        builder.look.insert,
+        (0.0016, 0.0022, 0.0032),
+        (side * 0.0010, 0, 0.0028),
+    )
+
+
+def _prograsp_jaw(builder: InstrumentBuilder, body: mujoco.MjsBody, side: float) -> None:
+    _fenestrated(builder, body, side, 0.0045, 0.0185, 0.0033, 0.00095, 0.0010)
+
+
+def _retractor_jaw(builder: InstrumentBuilder, body: mujoco.MjsBody, side: float) -> None:
+    _fenestrated(builder, body, side, 0.0060, 0.0310, 0.0027, 0.0010, 0.0012)
+
+
+def _needle_driver_jaw(builder: InstrumentBuilder, body: mujoco.MjsBody, side: float) -> None:
+    _add_hinge(builder, body, side, 0.004)
+    path = _straight(0.0100, 0.003)
+    width = np.array([0.0019, 0.0021, 0.0020, 0.0018, 0.0016, 0.0012])
+    thickness = np.array([0.0012, 0.0012, 0.0011, 0.0010, 0.0009, 0.0006])
+    builder.add_mesh(
+        body, CLASPER, builder.look.jaw, _shifted(sweep(path, thickness, width), side * 0.0011)
+    )
+
+
+def _vessel_sealer_jaw(builder: InstrumentBuilder, body: mujoco.MjsBody, side: float) -> None:
+    _add_hinge(builder, body, side, 0.004)
+    path = _straight(0.0205, 0.003, 8)
+    width = np.array([0.0022, 0.0027, 0.0028, 0.0028, 0.0027, 0.0025, 0.0022, 0.0013])
+    builder.add_mesh(
+        body,
+        CLASPER,
+        builder.look.insert,
+        _shifted(sweep(path, width * 0.75, width, squareness=2.6), side * 0.0021),
+    )
+    builder.add_mesh(
+        body,
+        CLASPER,
+        builder.look.jaw,
+        _shifted(sweep(path, 0.0005, width * 0.9, squareness=4), side * 0.0004),
+    )
+
+
+def _scissors_jaw(builder: InstrumentBuilder, body: mujoco.MjsBody, side: float) -> None:
+    _add_hinge(builder, body, side, 0.004)
+    path = _straight(0.0160, 0.002, 10)
+    along = np.linspace(0, 1, 10)
+    path[:, 1] = 0.0042 * along**2
+    width = np.interp(along, (0, 0.3, 1), (0.0016, 0.0018, 0.0004))
+    builder.add_mesh(
+        body,
+        CLASPER,
+        builder.look.jaw,
+        _shifted(sweep(path, width * 0.5, width), side * 0.0007),
+    )
+
+
+INSTRUMENT_TYPES: dict[str, InstrumentType] = {
+    kind.class_name: kind
+    for kind in (
+        InstrumentType('bipolar forceps', 0.0095, 0.0205, 1.0, _bipolar_jaw),
+        InstrumentType('prograsp forceps', 0.0090, 0.0185, 1.0, _prograsp_jaw),
+        InstrumentType('large needle driver', 0.0090, 0.0100, 0.9, _needle_driver_jaw),
+        InstrumentType('vessel sealer', 0.0110, 0.0205, 0.8, _vessel_sealer_jaw),
+        InstrumentType('grasping retractor', 0.0095, 0.0310, 1.0, _retractor_jaw),
+        InstrumentType('monopolar curved scissors', 0.0090, 0.0160, 0.9, _scissors_jaw, 0.0042),
+    )
+}
+"""The simulated instruments by their class name in the label set ``types``."""

@@ -1,0 +1,330 @@
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+
+"""What a simulated scene looks like: every option, and the ranges of randomized scenes."""
+
+from collections.abc import Mapping
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from surgseg_ros.simulation.camera import BASELINE_M
+from surgseg_ros.simulation.camera import FOCAL_LENGTH_PX_AT_1280
+from surgseg_ros.simulation.randomness import make_rng
+from surgseg_ros.simulation.randomness import Stream
+
+EYES = ('left', 'right')
+
+MAX_INSTRUMENTS = 3
+
+INSTRUMENT_NAMES = (
+    'bipolar forceps',
+    'prograsp forceps',
+    'large needle driver',
+    'vessel sealer',
+    'grasping retractor',
+    'monopolar curved scissors',
+)
+
+TISSUE_NAMES = ('peritoneum', 'bowel', 'liver', 'fat', 'kidney', 'pale')
+
+BORDER_NAMES = ('none', 'frame', 'rounded', 'circle')
+
+
+@dataclass(frozen=True)
+class SceneOptions:
+    """
+    Everything that decides what the simulator shows. Equal options give equal images.
+
+    Strengths are 0 (off) to 1 (strongest that still shows the instruments) unless a unit is given.
+
+    :param seed: of everything random: anatomy, instruments, motion, dirt, noise
+    :param width: of one eye's image, px
+    :param height: of one eye's image, px
+    :param rate_hz: frames per simulated second
+    :param eyes: eyes that are rendered, of ``left`` and ``right``
+    :param focal_length: px of a 1280 px wide image; scales with the width
+    :param baseline: distance between the eyes in m
+    :param num_instruments: 0..3
+    :param instrument_types: one class name of ``types`` an instrument; empty: random ones
+    :param instrument_scale: thickness of the instruments relative to the 8.4 mm ones
+    :param instrument_distance: distance of the tips, relative to the tissue's
+    :param motion: speed and extent of the instruments' motion, 1 is calm surgery
+    :param camera_motion: m that the endoscope wanders about
+    :param distance: from the eyes to the tissue along the optical axis in m
+    :param tilt: of the optical axis against the tissue's normal in rad
+    :param tissue: kind of the main organ
+    :param second_tissue: kind of the organ beside it
+    :param fat: share of the surface under yellow fat
+    :param relief: height of folds and bulges
+    :param lobules: how much the surface consists of rounded lobes
+    :param vessels: density of the vessels
+    :param wetness: strength of the highlights on tissue
+    :param cavity: depth of dark gaps
+    :param light_offset: distance of the light from the endoscope's center in m
+    :param falloff: 0 even light .. 1 inverse square of the distance
+    :param ambient: light that comes from everywhere
+    :param shaft_brightness: 0 black .. 1 bright metal
+    :param shaft_fiber: visibility of fibers and brushing on the shaft
+    :param metal_contrast: of the reflections on wrist and jaws
+    :param tool_blood: blood on the instruments
+    :param blood: share of the tissue under blood
+    :param smoke: density of the smoke
+    :param defocus: blur radius in px at 640 px width
+    :param motion_blur: length of the smear in px at 640 px width
+    :param noise: standard deviation of the sensor noise in gray levels of 255
+    :param vignetting: darkening of the corners
+    :param black_border: ``none``, ``frame``, ``rounded`` or ``circle``
+    :param exposure: gain before clipping, 1 is well exposed
+    :param contrast: exponent of the tone curve, 1 is neutral
+    :param saturation: 1 is neutral, 0 is gray
+    :param white_balance: gains of red, green and blue
+    :param grayscale: make all channels equal
+    :param jpeg_quality: 1..100; 0 leaves the image uncompressed
+    :param fill_fenestrations: label what is seen through the openings of a jaw as that jaw, as the
+        EndoVis annotations do; otherwise as what it is
+    :param threads: suture threads
+    :param needles: curved needles
+    :param gauzes: white patches
+    :param clips: small metal clips
+    :raises ValueError: naming the option that is out of range
+    """
+
+    seed: int = 0
+    width: int = 640
+    height: int = 512
+    rate_hz: float = 30.0
+    eyes: tuple[str, ...] = EYES
+    focal_length: float = FOCAL_LENGTH_PX_AT_1280
+    baseline: float = BASELINE_M
+    num_instruments: int = 2
+    instrument_types: tuple[str, ...] = ()
+    instrument_scale: float = 1.0
+    instrument_distance: float = 0.85
+    motion: float = 1.0
+    camera_motion: float = 0.001
+    distance: float = 0.085
+    tilt: float = 0.45
+    tissue: str = 'peritoneum'
+    second_tissue: str = 'bowel'
+    fat: float = 0.15
+    relief: float = 0.5
+    lobules: float = 0.3
+    vessels: float = 0.5
+    wetness: float = 0.5
+    cavity: float = 0.4
+    light_offset: float = 0.006
+    falloff: float = 0.8
+    ambient: float = 0.08
+    shaft_brightness: float = 0.35
+    shaft_fiber: float = 0.6
+    metal_contrast: float = 0.7
+    tool_blood: float = 0.1
+    blood: float = 0.05
+    smoke: float = 0.0
+    defocus: float = 0.3
+    motion_blur: float = 0.0
+    noise: float = 2.0
+    vignetting: float = 0.35
+    black_border: str = 'none'
+    exposure: float = 1.0
+    contrast: float = 1.0
+    saturation: float = 1.0
+    white_balance: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    grayscale: bool = False
+    jpeg_quality: int = 0
+    fill_fenestrations: bool = True
+    threads: int = 0
+    needles: int = 0
+    gauzes: int = 0
+    clips: int = 0
+
+    def __post_init__(self) -> None:
+        """Check every option."""
+        for name, (low, high) in LIMITS.items():
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(
+                    f'{name} must be between {low} and {high}, got {getattr(self, name)}'
+                )
+        for name, choices in CHOICES.items():
+            chosen = getattr(self, name)
+            for value in (chosen,) if isinstance(chosen, str) else chosen:
+                if value not in choices:
+                    raise ValueError(f"{name}: '{value}' is not one of: {', '.join(choices)}")
+        if not self.eyes:
+            raise ValueError("eyes must name at least one of 'left' and 'right'")
+
+    @classmethod
+    def randomized(cls, seed: int, **overrides: Any) -> 'SceneOptions':
+        """
+        Draw a scene from the ranges of :data:`RANDOMIZATION`.
+
+        :param seed: decides every draw and the scene itself
+        :param overrides: options that are given instead of drawn; the others do not change
+        """
+        rng = make_rng(seed, Stream.OPTIONS)
+        drawn = {name: draw.sample(rng) for name, draw in RANDOMIZATION.items()}
+        return dataclasses.replace(cls(seed=seed), **{**drawn, **overrides})
+
+
+LIMITS: Mapping[str, tuple[float, float]] = {
+    'width': (32, 4096),
+    'height': (32, 4096),
+    'rate_hz': (0.01, 1000.0),
+    'focal_length': (200.0, 5000.0),
+    'baseline': (0.0, 0.02),
+    'num_instruments': (0, MAX_INSTRUMENTS),
+    'instrument_scale': (0.4, 1.5),
+    'instrument_distance': (0.3, 1.1),
+    'motion': (0.0, 5.0),
+    'camera_motion': (0.0, 0.01),
+    'distance': (0.03, 0.3),
+    'tilt': (0.0, 1.1),
+    'fat': (0.0, 1.0),
+    'relief': (0.0, 1.0),
+    'lobules': (0.0, 1.0),
+    'vessels': (0.0, 1.0),
+    'wetness': (0.0, 1.0),
+    'cavity': (0.0, 1.0),
+    'light_offset': (0.0, 0.03),
+    'falloff': (0.0, 1.0),
+    'ambient': (0.0, 1.0),
+    'shaft_brightness': (0.0, 1.0),
+    'shaft_fiber': (0.0, 1.0),
+    'metal_contrast': (0.0, 1.0),
+    'tool_blood': (0.0, 1.0),
+    'blood': (0.0, 1.0),
+    'smoke': (0.0, 1.0),
+    'defocus': (0.0, 5.0),
+    'motion_blur': (0.0, 30.0),
+    'noise': (0.0, 50.0),
+    'vignetting': (0.0, 1.0),
+    'exposure': (0.1, 5.0),
+    'contrast': (0.3, 3.0),
+    'saturation': (0.0, 3.0),
+    'jpeg_quality': (0, 100),
+    'threads': (0, 5),
+    'needles': (0, 3),
+    'gauzes': (0, 3),
+    'clips': (0, 10),
+}
+"""Smallest and largest value of every number."""
+
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    'eyes': EYES,
+    'instrument_types': INSTRUMENT_NAMES,
+    'tissue': TISSUE_NAMES,
+    'second_tissue': TISSUE_NAMES,
+    'black_border': BORDER_NAMES,
+}
+"""Names an option can take."""
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """
+    A uniform draw, or the value ``off`` with probability ``1 - probability``.
+
+    :param low: smallest value
+    :param high: largest value
+    :param probability: that the draw is made at all
+    :param off: the value otherwise
+    :param power: larger than 1 makes small values likelier
+    """
+
+    low: float
+    high: float
+    probability: float = 1.0
+    off: float = 0.0
+    power: float = 1.0
+
+    def sample(self, rng: np.random.Generator) -> float:
+        """Draw one value."""
+        chance, position = rng.random(2)
+        if chance >= self.probability:
+            return self.off
+        return float(self.low + (self.high - self.low) * position**self.power)
+
+
+@dataclass(frozen=True)
+class Gains:
+    """Three independent gains around 1, ``spread`` wide on a logarithmic scale."""
+
+    spread: float
+
+    def sample(self, rng: np.random.Generator) -> tuple[float, float, float]:
+        """Draw red, green and blue."""
+        red, green, blue = np.exp(rng.uniform(-self.spread, self.spread, 3))
+        return float(red), float(green), float(blue)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of ``values``, with ``weights``."""
+
+    values: tuple[Any, ...]
+    weights: tuple[float, ...] | None = None
+
+    def sample(self, rng: np.random.Generator) -> Any:
+        """Draw one value."""
+        weights = np.ones(len(self.values)) if self.weights is None else np.array(self.weights)
+        return self.values[rng.choice(len(self.values), p=weights / weights.sum())]
+
+
+RANDOMIZATION: Mapping[str, Uniform | Gains | Choice] = {
+    'focal_length': Uniform(850.0, 1350.0),
+    'num_instruments': Choice((0, 1, 2, 3), (0.04, 0.2, 0.5, 0.26)),
+    'instrument_scale': Uniform(0.8, 1.15),
+    'instrument_distance': Uniform(0.65, 1.05),
+    'motion': Uniform(0.5, 2.0),
+    'camera_motion': Uniform(0.0, 0.004),
+    'distance': Uniform(0.055, 0.15),
+    'tilt': Uniform(0.0, 0.95),
+    'tissue': Choice(TISSUE_NAMES),
+    'second_tissue': Choice(TISSUE_NAMES),
+    'fat': Uniform(0.05, 0.6, 0.5),
+    'relief': Uniform(0.1, 1.0),
+    'lobules': Uniform(0.0, 1.0, 0.7, power=2.0),
+    'vessels': Uniform(0.05, 1.0, 0.9),
+    'wetness': Uniform(0.1, 1.0),
+    'cavity': Uniform(0.1, 1.0, 0.6),
+    'light_offset': Uniform(0.0, 0.015),
+    'falloff': Uniform(0.3, 1.0),
+    'ambient': Uniform(0.0, 0.25, power=2.0),
+    'shaft_brightness': Uniform(0.0, 1.0),
+    'shaft_fiber': Uniform(0.0, 1.0),
+    'metal_contrast': Uniform(0.3, 1.0),
+    'tool_blood': Uniform(0.05, 0.7, 0.4),
+    'blood': Uniform(0.03, 0.5, 0.5),
+    'smoke': Uniform(0.05, 0.6, 0.2),
+    'defocus': Uniform(0.0, 2.0, power=2.0),
+    'motion_blur': Uniform(1.0, 10.0, 0.2),
+    'noise': Uniform(0.5, 9.0, power=1.5),
+    'vignetting': Uniform(0.0, 1.0),
+    'black_border': Choice(BORDER_NAMES, (0.55, 0.25, 0.1, 0.1)),
+    'exposure': Uniform(0.55, 1.8),
+    'contrast': Uniform(0.75, 1.35),
+    'saturation': Uniform(0.55, 1.25),
+    'white_balance': Gains(0.12),
+    'grayscale': Choice((False, True), (0.9, 0.1)),
+    'jpeg_quality': Uniform(35, 95, 0.5),
+    'threads': Choice((0, 1, 2), (0.65, 0.25, 0.1)),
+    'needles': Choice((0, 1), (0.85, 0.15)),
+    'gauzes': Choice((0, 1), (0.88, 0.12)),
+    'clips': Choice((0, 2, 4), (0.85, 0.1, 0.05)),
+}
+"""How each option of a randomized scene is drawn. Options that are missing keep their default."""

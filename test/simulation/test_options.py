@@ -1,0 +1,70 @@
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+
+import dataclasses
+
+import pytest
+
+from surgseg_ros.simulation import SceneOptions
+from surgseg_ros.simulation.options import LIMITS
+from surgseg_ros.simulation.options import RANDOMIZATION
+from surgseg_ros.simulation.options import Uniform
+
+NAMES = {field.name for field in dataclasses.fields(SceneOptions)}
+
+
+@pytest.mark.parametrize(
+    ('name', 'value'),
+    [
+        ('num_instruments', 4),
+        ('smoke', 1.5),
+        ('width', 8),
+        ('black_border', 'hexagon'),
+        ('instrument_types', ('scalpel',)),
+        ('eyes', ('middle',)),
+        ('eyes', ()),
+    ],
+)
+def test_refuses_what_cannot_be_rendered(name, value):
+    with pytest.raises(ValueError, match=name):
+        SceneOptions(**{name: value})
+
+
+def test_tables_name_real_options():
+    assert set(LIMITS) <= NAMES
+    assert set(RANDOMIZATION) <= NAMES
+
+
+def test_drawn_ranges_are_within_the_limits():
+    for name, draw in RANDOMIZATION.items():
+        if isinstance(draw, Uniform) and name in LIMITS:
+            low, high = LIMITS[name]
+            assert low <= draw.low <= draw.high <= high, name
+
+
+def test_randomized_options_depend_on_the_seed_alone():
+    assert SceneOptions.randomized(5) == SceneOptions.randomized(5)
+    assert SceneOptions.randomized(5) != SceneOptions.randomized(6)
+
+
+def test_overrides_leave_the_other_draws_alone():
+    free = SceneOptions.randomized(5)
+    fixed = SceneOptions.randomized(5, smoke=0.25, width=320)
+    assert dataclasses.replace(free, smoke=0.25, width=320) == fixed
+
+
+def test_options_are_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        SceneOptions().seed = 1
