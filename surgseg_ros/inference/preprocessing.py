@@ -1,0 +1,101 @@
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""From camera images to the input of a network."""
+
+from collections.abc import Sequence
+import math
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from surgseg_ros.inference.checkpoints import NATIVE_SIZE
+
+
+def fit_network_size(
+    image_size: tuple[int, int], input_size: tuple[int, int], stride: int
+) -> tuple[int, int]:
+    """
+    Return the size at which a network sees an image.
+
+    The image keeps its aspect ratio (to within one stride) and gets as many pixels as the
+    network's input size has, so that a wide camera neither is squeezed nor costs more.
+
+    :param image_size: (width, height) of the image
+    :param input_size: (width, height) of the network, ``(0, 0)`` for the image's own
+    :param stride: width and height are rounded to multiples of it
+    :return: (width, height)
+    """
+    if input_size in (NATIVE_SIZE, image_size):
+        return image_size
+    scale = math.sqrt((input_size[0] * input_size[1]) / (image_size[0] * image_size[1]))
+    width, height = (max(round(side * scale / stride), 1) * stride for side in image_size)
+    return width, height
+
+
+def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """
+    Resize an image, by area averaging where it shrinks.
+
+    :param image: (H, W, 3) uint8
+    :param size: (width, height)
+    """
+    height, width = image.shape[:2]
+    if (width, height) == size:
+        return image
+    shrinks = size[0] * size[1] < width * height
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def check_image(image: np.ndarray) -> None:
+    """
+    Refuse what is not an RGB image.
+
+    :raises ValueError: unless the array is (H, W, 3) uint8 and not empty
+    """
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise ValueError(
+            f'expected an RGB image, (height, width, 3) uint8, got {image.shape} {image.dtype}'
+        )
+
+
+class Normalizer:
+    """
+    Turn a batch of images into the normalized tensor of a network.
+
+    The images travel to the device as bytes, a quarter of the floats' size.
+
+    :param mean: RGB mean in [0, 1]
+    :param std: RGB deviation
+    """
+
+    def __init__(
+        self, mean: Sequence[float], std: Sequence[float], device: torch.device | str
+    ) -> None:
+        self._device = device
+        self._scale = torch.tensor([1 / (255 * s) for s in std], device=device).view(1, 3, 1, 1)
+        self._offset = torch.tensor(
+            [-m / s for m, s in zip(mean, std, strict=True)], device=device
+        ).view(1, 3, 1, 1)
+
+    def __call__(self, images: Sequence[np.ndarray]) -> Tensor:
+        """
+        Return (N, 3, H, W) float32, channels last in memory.
+
+        :param images: N images, (H, W, 3) uint8 RGB, of one size
+        """
+        batch = torch.from_numpy(np.stack(images)).to(self._device)
+        return batch.permute(0, 3, 1, 2).float().mul_(self._scale).add_(self._offset)

@@ -1,0 +1,81 @@
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Pictures of label images and instruments, for people."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from surgseg_ros.data.label_sets import LabelSet
+from surgseg_ros.perception.region import Region
+
+DEFAULT_ALPHA = 0.45
+_WHITE = (255, 255, 255)
+_TIP_COLOR = (255, 0, 128)
+
+
+def draw_overlay(
+    image: np.ndarray, label_image: np.ndarray, label_set: LabelSet, alpha: float = DEFAULT_ALPHA
+) -> np.ndarray:
+    """
+    Tint every class in its color and outline it; the background stays untouched.
+
+    :param image: (H, W, 3) uint8 RGB
+    :param label_image: (H, W) uint8
+    :param alpha: opacity of the tint, [0, 1]
+    :return: (H, W, 3) uint8 RGB, a new array
+    """
+    tinted = cv2.addWeighted(image, 1 - alpha, label_set.colorize(label_image), alpha, 0)
+    overlay = np.where((label_image > 0)[..., None], tinted, image)
+    thickness = _line_width(image)
+    for class_id in range(1, label_set.num_classes):
+        mask = (label_image == class_id).astype(np.uint8)
+        contours, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+        cv2.drawContours(overlay, contours, -1, label_set.colors[class_id].tolist(), thickness)
+    return overlay
+
+
+def draw_instruments(image: np.ndarray, instruments: Sequence[Region]) -> np.ndarray:
+    """
+    Mark centroid, principal axis and tip of every instrument.
+
+    :param image: (H, W, 3) uint8 RGB
+    :return: (H, W, 3) uint8 RGB, a new array
+    """
+    drawn = image.copy()
+    width = _line_width(image)
+    for region in instruments:
+        centroid = np.array(region.centroid)
+        direction = np.array([np.cos(region.orientation), np.sin(region.orientation)])
+        arm = direction * region.major_axis_length / 2
+        cv2.line(drawn, _pixel(centroid - arm), _pixel(centroid + arm), _WHITE, width, cv2.LINE_AA)
+        cv2.circle(drawn, _pixel(centroid), 3 * width, _WHITE, -1, cv2.LINE_AA)
+        if region.tip_valid:
+            cv2.drawMarker(
+                drawn, _pixel(np.array(region.tip)), _TIP_COLOR, cv2.MARKER_CROSS, 12 * width,
+                2 * width,
+            )  # fmt: skip
+    return drawn
+
+
+def _pixel(point: np.ndarray) -> tuple[int, int]:
+    x, y = np.rint(point).astype(int).tolist()
+    return x, y
+
+
+def _line_width(image: np.ndarray) -> int:
+    """Return a line width that looks alike at every image size."""
+    return max(round(image.shape[1] / 640), 1)

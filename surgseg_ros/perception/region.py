@@ -1,0 +1,157 @@
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The geometry of one region of a label image."""
+
+from dataclasses import dataclass
+import math
+
+import cv2
+import numpy as np
+
+BOUNDARY_STD_PX = 1.5
+"""Standard deviation of a predicted outline, across it."""
+
+BOUNDARY_CORRELATION_PX = 20.0
+"""Length along an outline over which its errors are alike."""
+
+WHOLE_INSTRUMENT = 255
+"""Class id of an instrument whose pixels carry several classes (``Instrument.CLASS_MERGED``)."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """
+    One connected instrument, or one connected part of an instrument, in one image.
+
+    Lengths are pixels of the full image; (0, 0) is the center of the top-left pixel, x points to
+    the right, y down. The fields are those of ``surgseg_ros/msg/Instrument``.
+
+    :param class_id: value in the label image, or :data:`WHOLE_INSTRUMENT`
+    :param score: mean probability of the predicted class, [0, 1]; 1 if unknown
+    :param instrument_index: for a part, the position of its instrument in the list
+    :param centroid: area centroid
+    :param centroid_covariance: (xx, xy, yy), uncertainty of the centroid in px^2, see
+        :func:`centroid_covariance`
+    :param orientation: principal axis in rad, from +x towards +y, [-pi/2, pi/2)
+    :param major_axis_length: of the ellipse with the same second moments
+    :param minor_axis_length: likewise
+    :param tip: distal end, (nan, nan) unless ``tip_valid``
+    :param bounding_box: (x, y, width, height)
+    :param area: number of pixels
+    :param touches_border: whether the region reaches the image border
+    """
+
+    class_id: int
+    class_name: str
+    score: float
+    instrument_index: int
+    centroid: tuple[float, float]
+    centroid_covariance: tuple[float, float, float]
+    orientation: float
+    major_axis_length: float
+    minor_axis_length: float
+    tip: tuple[float, float]
+    tip_valid: bool
+    bounding_box: tuple[int, int, int, int]
+    area: int
+    touches_border: bool
+
+
+@dataclass(frozen=True)
+class Ellipse:
+    """Centroid and second moments of a region, see :class:`Region` for units."""
+
+    centroid: tuple[float, float]
+    orientation: float
+    major_axis_length: float
+    minor_axis_length: float
+
+
+def fit_ellipse(mask: np.ndarray, offset: tuple[int, int]) -> Ellipse:
+    """
+    Return the ellipse with a region's second moments.
+
+    A pixel is a unit square, hence the 1/12 in the variances.
+
+    :param mask: (h, w) uint8, non-zero inside, not empty
+    :param offset: (x, y) of the mask's first pixel in the image
+    """
+    moments = cv2.moments(mask, binaryImage=True)
+    area = moments['m00']
+    centroid = (
+        moments['m10'] / area + offset[0],
+        moments['m01'] / area + offset[1],
+    )
+    xx = moments['mu20'] / area + 1 / 12
+    yy = moments['mu02'] / area + 1 / 12
+    xy = moments['mu11'] / area
+    mean, spread = (xx + yy) / 2, math.hypot((xx - yy) / 2, xy)
+    return Ellipse(
+        centroid,
+        _wrap_orientation(math.atan2(2 * xy, xx - yy) / 2),
+        4 * math.sqrt(mean + spread),
+        4 * math.sqrt(max(mean - spread, 1 / 12)),
+    )
+
+
+def _wrap_orientation(angle: float) -> float:
+    """Return the same axis in [-pi/2, pi/2)."""
+    return angle - math.pi if angle >= math.pi / 2 else angle
+
+
+def outline(mask: np.ndarray, offset: tuple[int, int]) -> np.ndarray:
+    """
+    Return the boundary pixels of a region, those of its holes included.
+
+    :param mask: (h, w) uint8, non-zero inside
+    :param offset: (x, y) of the mask's first pixel in the image
+    :return: (N, 2) float64, x and y
+    """
+    contours, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    return np.concatenate(contours).reshape(-1, 2).astype(np.float64) + offset
+
+
+def on_image_border(points: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
+    """
+    Tell which points lie in the first or last row or column of the image.
+
+    :param points: (N, 2), x and y
+    :param image_size: (width, height)
+    :return: (N,) bool
+    """
+    last = np.array(image_size) - 1
+    return np.any((points <= 0) | (points >= last), axis=1)
+
+
+def centroid_covariance(
+    boundary: np.ndarray, centroid: tuple[float, float], area: int
+) -> tuple[float, float, float]:
+    """
+    Return the uncertainty of an area centroid caused by errors of the outline.
+
+    If the outline moves outward by n(s), the centroid moves by the integral of n(s) (p(s) - c) / A
+    along it. For errors of standard deviation sigma that are alike over a length l the covariance
+    is sigma^2 l / A^2 times the integral of (p - c)(p - c)^T, here a sum over boundary pixels.
+    Where the image border cuts the instrument the outline is exact: leave those pixels out.
+
+    :param boundary: (N, 2) boundary pixels, x and y
+    :param centroid: (x, y)
+    :param area: number of pixels of the region
+    :return: (xx, xy, yy) in px^2
+    """
+    arms = boundary - centroid
+    xx, xy, yy = (arms[:, (0, 0, 1)] * arms[:, (0, 1, 1)]).sum(axis=0)
+    factor = BOUNDARY_STD_PX**2 * BOUNDARY_CORRELATION_PX / area**2
+    return float(factor * xx), float(factor * xy), float(factor * yy)

@@ -1,0 +1,168 @@
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Tests of finding instruments in label images."""
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+
+from surgseg_ros.data import get_label_set
+from surgseg_ros.perception import find_instruments
+
+PARTS = get_label_set('parts')
+BINARY = get_label_set('binary')
+
+
+def _instrument(labels, start, wrist, jaw, tip, width):
+    """Draw shaft, wrist and clasper of one tool."""
+    cv2.line(labels, start, wrist, 1, width)
+    cv2.line(labels, wrist, jaw, 2, width - 6)
+    cv2.line(labels, jaw, tip, 3, 6)
+
+
+@pytest.fixture
+def two_tools():
+    labels = np.zeros((512, 640), np.uint8)
+    _instrument(labels, (0, 100), (200, 200), (240, 220), (300, 250), 30)
+    _instrument(labels, (639, 500), (450, 400), (420, 380), (380, 340), 24)
+    return labels
+
+
+def test_nothing_in_an_empty_image():
+    found = find_instruments(np.zeros((48, 64), np.uint8), PARTS)
+    assert found.instruments == []
+    assert found.parts == []
+
+
+def test_parts_are_merged_into_instruments(two_tools):
+    found = find_instruments(two_tools, PARTS)
+    assert [region.class_name for region in found.instruments] == ['instrument'] * 2
+    first, second = found.instruments
+    assert first.area > second.area
+    assert first.area + second.area == np.count_nonzero(two_tools)
+    assert all(region.touches_border for region in found.instruments)
+    own = [part for part in found.parts if part.instrument_index == 0]
+    assert [part.class_name for part in own] == ['shaft', 'wrist', 'clasper']
+    assert sum(part.area for part in own) == first.area
+
+
+def test_centroids_equal_the_mean_of_the_pixels(two_tools):
+    _, ids = cv2.connectedComponents((two_tools > 0).astype(np.uint8), connectivity=8)
+    expected = sorted(tuple(np.argwhere(ids == index).mean(axis=0)[::-1]) for index in (1, 2))
+    found = sorted(region.centroid for region in find_instruments(two_tools, PARTS).instruments)
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_part_geometry_equals_that_of_the_part_alone(two_tools):
+    for part in find_instruments(two_tools, PARTS).parts:
+        x, y, width, height = part.bounding_box
+        box = two_tools[y : y + height, x : x + width]
+        rows, columns = np.nonzero(box == part.class_id)
+        assert part.area == len(rows)
+        assert part.centroid == pytest.approx((columns.mean() + x, rows.mean() + y))
+
+
+def test_tip_is_the_end_of_the_claspers(two_tools):
+    first, second = find_instruments(two_tools, PARTS).instruments
+    assert first.tip_valid
+    assert first.tip == pytest.approx((300, 250), abs=6)
+    assert second.tip == pytest.approx((380, 340), abs=6)
+
+
+def test_no_tip_without_claspers():
+    labels = np.zeros((100, 200), np.uint8)
+    cv2.line(labels, (0, 50), (100, 50), 1, 20)
+    (tool,) = find_instruments(labels, PARTS).instruments
+    assert not tool.tip_valid
+    assert all(math.isnan(value) for value in tool.tip)
+
+
+def test_no_tip_where_the_claspers_leave_the_image():
+    labels = np.zeros((100, 200), np.uint8)
+    cv2.line(labels, (100, 50), (150, 50), 1, 20)
+    cv2.line(labels, (150, 50), (199, 50), 3, 10)
+    (tool,) = find_instruments(labels, PARTS).instruments
+    assert not tool.tip_valid
+
+
+def test_binary_tip_is_the_end_away_from_the_border():
+    labels = np.zeros((100, 200), np.uint8)
+    cv2.rectangle(labels, (0, 40), (120, 50), 1, -1)
+    (tool,) = find_instruments(labels, BINARY).instruments
+    assert tool.class_name == 'instrument'
+    assert tool.class_id == 1
+    assert tool.tip_valid
+    assert tool.tip[0] == 120
+    assert tool.orientation == pytest.approx(0, abs=1e-6)
+    assert tool.bounding_box == (0, 40, 121, 11)
+
+
+def test_a_free_floating_region_has_no_known_tip():
+    labels = np.zeros((100, 200), np.uint8)
+    cv2.rectangle(labels, (50, 40), (120, 50), 1, -1)
+    (tool,) = find_instruments(labels, BINARY).instruments
+    assert not tool.touches_border
+    assert not tool.tip_valid
+
+
+def test_classes_of_other_tasks_stay_apart():
+    """Two types side by side are two instruments, not one."""
+    labels = np.zeros((100, 200), np.uint8)
+    labels[20:60, 20:60] = 2
+    labels[20:60, 60:90] = 5
+    found = find_instruments(labels, get_label_set('types'))
+    assert [r.class_name for r in found.instruments] == ['prograsp forceps', 'grasping retractor']
+    assert found.parts == []
+
+
+def test_small_regions_are_left_out():
+    labels = np.zeros((100, 200), np.uint8)
+    labels[10:19, 10:20] = 1
+    labels[50:60, 50:60] = 1
+    assert len(find_instruments(labels, BINARY, min_area=100).instruments) == 1
+    assert len(find_instruments(labels, BINARY, min_area=90).instruments) == 2
+    assert find_instruments(labels, BINARY, min_area=101).instruments == []
+
+
+def test_unlabeled_pixels_are_nobodys():
+    labels = np.full((100, 200), 255, np.uint8)
+    labels[50:70, 50:70] = 1
+    (tool,) = find_instruments(labels, PARTS).instruments
+    assert tool.area == 400
+
+
+def test_score_is_the_mean_confidence_of_the_region():
+    labels = np.zeros((100, 200), np.uint8)
+    labels[50:70, 50:70] = 1
+    confidence = np.zeros((100, 200), np.uint8)
+    confidence[50:70, 50:60] = 255
+    confidence[50:70, 60:70] = 51
+    (tool,) = find_instruments(labels, BINARY, confidence).instruments
+    assert tool.score == pytest.approx(0.6)
+    assert find_instruments(labels, BINARY).instruments[0].score == 1.0
+
+
+def test_a_region_inside_the_hole_of_another_is_its_own():
+    labels = np.zeros((100, 200), np.uint8)
+    labels[10:90, 10:90] = 1
+    labels[30:70, 30:70] = 0
+    labels[40:60, 40:60] = 1
+    ring, island = find_instruments(labels, BINARY).instruments
+    assert ring.area == 80 * 80 - 40 * 40
+    assert island.area == 400
+    assert ring.centroid == pytest.approx((49.5, 49.5))
+    assert island.bounding_box == (40, 40, 20, 20)
