@@ -1,0 +1,47 @@
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Checkpoints that several test folders use."""
+
+import pytest
+import torch
+
+from surgseg_ros.inference.checkpoints import CheckpointInfo
+from surgseg_ros.inference.checkpoints import save_checkpoint
+from surgseg_ros.models import create_model
+
+
+@pytest.fixture(scope='session')
+def mffnet_checkpoint(tmp_path_factory):
+    """Return a checkpoint with random weights that runs at 160x128."""
+    torch.manual_seed(1)
+    path = tmp_path_factory.mktemp('weights') / 'random.safetensors'
+    save_checkpoint(
+        path, create_model('mffnet', 'parts'), CheckpointInfo('mffnet', 'parts', (160, 128))
+    )
+    return path
+
+
+@pytest.fixture(scope='session')
+def red_checkpoint(tmp_path_factory):
+    """Return a checkpoint that calls a pixel an instrument if it is clearly red."""
+    model = create_model('color_linear', 'binary')
+    with torch.no_grad():
+        model.classifier.weight.copy_(
+            torch.tensor([[0.0, 0.0, 0.0], [20.0, -10.0, -10.0]]).view(2, 3, 1, 1)
+        )
+        model.classifier.bias.copy_(torch.tensor([0.0, -5.0]))
+    path = tmp_path_factory.mktemp('weights') / 'red.safetensors'
+    save_checkpoint(path, model, CheckpointInfo('color_linear', 'binary', notice='for tests'))
+    return path

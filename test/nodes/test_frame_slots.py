@@ -1,0 +1,150 @@
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+import threading
+
+import pytest
+
+from surgseg_ros.nodes.frame_slots import FrameSlots
+from surgseg_ros.nodes.frame_slots import Outcome
+
+
+def add_up(counts):
+    return counts.processed + counts.replaced + counts.stale + counts.rejected + counts.pending
+
+
+@pytest.fixture
+def slots():
+    return FrameSlots(['left', 'right'])
+
+
+def test_the_newest_frame_wins(slots):
+    for number in range(3):
+        slots.put('left', number)
+    taken = slots.take()
+    assert {eye: frame.content for eye, frame in taken.items()} == {'left': 2}
+    assert slots.counts('left').replaced == 2
+    assert slots.counts('left').pending == 1
+
+
+def test_both_eyes_are_taken_together(slots):
+    slots.put('right', 'r')
+    slots.put('left', 'l')
+    assert {eye: frame.content for eye, frame in slots.take().items()} == {
+        'left': 'l',
+        'right': 'r',
+    }
+
+
+def test_a_frame_may_wait_while_another_is_in_work(slots):
+    slots.put('left', 0)
+    slots.take()
+    slots.put('left', 1)
+    assert slots.counts('left').pending == 2
+    slots.finish('left', Outcome.PROCESSED)
+    assert slots.counts('left').pending == 1
+    assert slots.take()['left'].content == 1
+
+
+@pytest.mark.parametrize('outcome', list(Outcome))
+def test_every_outcome_has_its_counter(slots, outcome):
+    slots.put('left', 0)
+    slots.take()
+    slots.finish('left', outcome)
+    counts = slots.counts('left')
+    assert getattr(counts, outcome.value) == 1
+    assert counts.received == add_up(counts) == 1
+
+
+def test_dropped_frames_are_reported_with_the_next_processed_one(slots):
+    for number in range(4):
+        slots.put('left', number)
+    first = slots.take()['left']
+    slots.put('left', 4)
+    slots.put('left', 5)
+    slots.finish('left', Outcome.PROCESSED)
+    second = slots.take()['left']
+    slots.finish('left', Outcome.REJECTED)
+    slots.put('left', 6)
+    third = slots.take()['left']
+    slots.finish('left', Outcome.PROCESSED)
+    assert (first.index, first.dropped) == (0, 3)
+    assert (second.index, second.dropped) == (1, 1)
+    assert (third.index, third.dropped) == (1, 2)
+
+
+def test_take_waits_for_a_frame(slots):
+    taken = []
+    thread = threading.Thread(target=lambda: taken.append(slots.take()))
+    thread.start()
+    slots.put('right', 'frame')
+    thread.join(10.0)
+    assert taken[0]['right'].content == 'frame'
+
+
+def test_close_ends_the_wait(slots):
+    taken = []
+    thread = threading.Thread(target=lambda: taken.append(slots.take()))
+    thread.start()
+    slots.close()
+    thread.join(10.0)
+    assert taken == [{}]
+
+
+def test_frames_left_over_at_the_end_are_stale(slots):
+    slots.put('left', 0)
+    slots.close()
+    slots.put('left', 1)
+    counts = slots.counts('left')
+    assert (counts.received, counts.stale, counts.pending) == (2, 2, 0)
+    assert slots.take() == {}
+
+
+def test_counters_add_up_with_two_cameras_and_a_worker(slots):
+    frames = 3000
+    snapshots = []
+
+    def camera(eye):
+        for number in range(frames):
+            slots.put(eye, number)
+
+    def worker():
+        last = {'left': -1, 'right': -1}
+        reported = {'left': 0, 'right': 0}
+        while taken := slots.take():
+            for eye, frame in taken.items():
+                assert frame.content > last[eye]
+                last[eye] = frame.content
+                outcome = list(Outcome)[frame.content % 3]
+                slots.finish(eye, outcome)
+                if outcome is Outcome.PROCESSED:
+                    reported[eye] += frame.dropped
+                    # What was received before this frame is either processed or reported.
+                    snapshots.append(frame.index + reported[eye] == frame.content)
+                snapshots.append(add_up(slots.counts(eye)) == slots.counts(eye).received or None)
+
+    threads = [threading.Thread(target=camera, args=(eye,)) for eye in ('left', 'right')]
+    consumer = threading.Thread(target=worker)
+    for thread in [*threads, consumer]:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    slots.close()
+    consumer.join(30.0)
+    assert not consumer.is_alive()
+    assert False not in snapshots
+    for eye in ('left', 'right'):
+        counts = slots.counts(eye)
+        assert counts.received == frames == add_up(counts)
+        assert counts.pending == 0

@@ -1,0 +1,165 @@
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The camera side and the tracker side of a running segmentation node."""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+import itertools
+
+from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticStatus
+import numpy as np
+from rcl_interfaces.srv import GetParameters
+from sensor_msgs.msg import Image
+from station import MessageLog
+from station import Station
+from std_msgs.msg import Header
+from surgseg_ros.msg import InstrumentArray
+from targets import make_image
+from targets import paint
+
+HANDSHAKE_PERIOD_S = 0.2
+HANDSHAKE_TRIES = 100
+_stamps = itertools.count(1)
+
+
+def next_header(frame_id: str = 'camera') -> Header:
+    """Return a header with a stamp that no other header of this process has."""
+    number = next(_stamps)
+    header = Header(frame_id=frame_id)
+    header.stamp.sec = 1_700_000_000 + number
+    header.stamp.nanosec = 999_999_937 - number
+    return header
+
+
+class Rig:
+    """
+    Cameras and listeners around a segmentation node that is active.
+
+    :param station: the test's node, in the namespace of the segmentation node
+    :param eyes: cameras of the node
+    """
+
+    def __init__(self, station: Station, eyes: Sequence[str] = ('left', 'right')) -> None:
+        self.station = station
+        self.cameras = {eye: station.advertise(Image, f'{eye}/image_raw') for eye in eyes}
+        self.labels = {
+            eye: station.listen(Image, f'segmentation/{eye}/label_image') for eye in eyes
+        }
+        self.instruments = {
+            eye: station.listen(InstrumentArray, f'segmentation/{eye}/instruments') for eye in eyes
+        }
+        self.diagnostics = station.listen(DiagnosticArray, '/diagnostics')
+        for eye in eyes:
+            self._shake_hands(eye)
+
+    def send(
+        self,
+        eye: str,
+        mask: np.ndarray,
+        encoding: str = 'rgb8',
+        padding: int = 0,
+        frame_id: str = 'camera',
+    ) -> Header:
+        """Publish the image of a mask and return its header."""
+        header = next_header(frame_id)
+        self.cameras[eye].publish(make_image(paint(mask), header, encoding, padding))
+        return header
+
+    def answer(self, eye: str, header: Header) -> tuple[np.ndarray, InstrumentArray]:
+        """Return the label image (H, W) uint8 and the instruments of the image with a header."""
+        msg = self.labels[eye].wait_for_header(header)
+        assert (msg.encoding, msg.step) == ('mono8', msg.width)
+        label_image = np.frombuffer(msg.data, np.uint8).reshape(msg.height, msg.width)
+        return label_image, self.instruments[eye].wait_for_header(header)
+
+    def wait_for_status(
+        self, eye: str, condition: Callable[[dict[str, str]], object]
+    ) -> dict[str, str]:
+        """Wait until the diagnostics of an eye fulfill a condition and return its values."""
+        found: list[dict[str, str]] = []
+
+        def fulfilled(messages: list[DiagnosticArray]) -> bool:
+            statuses = [values for msg in messages if (values := self._values(msg, eye))]
+            found[:] = statuses[-1:]
+            return bool(found) and bool(condition(found[0]))
+
+        self.diagnostics.wait_for(fulfilled)
+        return found[0]
+
+    def present_status(self, eye: str) -> dict[str, str]:
+        """Return diagnostics of an eye that come after this call and find it idle."""
+        before = len(self.diagnostics.messages)
+
+        def found(messages: list[DiagnosticArray]) -> list[dict[str, str]]:
+            statuses = [self._values(msg, eye) for msg in messages[before:]]
+            return [values for values in statuses if values.get('pending') == '0']
+
+        return found(self.diagnostics.wait_for(found))[0]
+
+    def settle(self) -> None:
+        """
+        Wait until the node has taken the images that were sent before this call.
+
+        The node answers a service with the same executor that takes its images, after them.
+        """
+        request = GetParameters.Request(names=['eyes'])
+        self.station.call(GetParameters, 'segmentation/get_parameters', request)
+
+    def watch(self, eye: str, name: str, mask: np.ndarray) -> MessageLog:
+        """Subscribe to an image that is made only on demand, and send masks until it comes."""
+        log = self.station.listen(Image, f'segmentation/{eye}/{name}')
+        for _ in range(HANDSHAKE_TRIES):
+            self.answer(eye, self.send(eye, mask))
+            if _has_message(log):
+                break
+        return log
+
+    def status(self, msg: DiagnosticArray, part: str) -> DiagnosticStatus | None:
+        """Return the status of this rig's node for ``'model'`` or an eye."""
+        name = f'{self.station.namespace.lstrip("/")}/segmentation: {part}'
+        return next((status for status in msg.status if status.name == name), None)
+
+    def _values(self, msg: DiagnosticArray, part: str) -> dict[str, str]:
+        status = self.status(msg, part)
+        return {item.key: item.value for item in status.values} if status else {}
+
+    def _shake_hands(self, eye: str) -> None:
+        """Send small images until both answers come, so that all ends know each other."""
+        mask = np.zeros((16, 16), np.uint8)
+        for _ in range(HANDSHAKE_TRIES):
+            self.send(eye, mask)
+            if _has_message(self.labels[eye]) and _has_message(self.instruments[eye]):
+                break
+        self.answer(eye, self.send(eye, mask))
+
+
+def _has_message(log: MessageLog) -> bool:
+    try:
+        log.wait_for_count(1, HANDSHAKE_PERIOD_S)
+    except AssertionError:
+        return False
+    return True
+
+
+def parameters_for(checkpoint: object, **others: object) -> dict[str, object]:
+    """Return parameters of a segmentation node with the given checkpoint on the CPU."""
+    return {
+        'checkpoint': str(checkpoint),
+        'device': 'cpu',
+        'threads': 1,
+        'reliability': 'reliable',
+        **others,
+    }

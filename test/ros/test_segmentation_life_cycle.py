@@ -1,0 +1,175 @@
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""How the segmentation node starts, changes state and ends."""
+
+import signal
+
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from lifecycle_msgs.srv import GetState
+import numpy as np
+import pytest
+from rcl_interfaces.msg import Parameter
+from rcl_interfaces.msg import ParameterType
+from rcl_interfaces.msg import ParameterValue
+from rcl_interfaces.srv import SetParameters
+from rig import parameters_for
+from rig import Rig
+from sensor_msgs.msg import Image
+from targets import draw_target
+
+READY = 'waiting for images'
+MASK = draw_target(160, 120, (80, 60), (40, 15), 0)
+
+
+def state_of(station):
+    answer = station.call(GetState, 'segmentation/get_state', GetState.Request())
+    return answer.current_state.label
+
+
+def change_state(station, transition_id):
+    request = ChangeState.Request(transition=Transition(id=transition_id))
+    return station.call(ChangeState, 'segmentation/change_state', request).success
+
+
+def test_every_transition_by_service(start_node, station, target_checkpoint):
+    start_node('segmentation_node', parameters_for(target_checkpoint, autostart=False))
+    assert state_of(station) == 'unconfigured'
+    assert change_state(station, Transition.TRANSITION_CONFIGURE)
+    assert state_of(station) == 'inactive'
+    assert change_state(station, Transition.TRANSITION_ACTIVATE)
+    rig = Rig(station)
+    _, first = rig.answer('left', rig.send('left', MASK))
+    assert first.frame_index > 0
+
+    assert change_state(station, Transition.TRANSITION_DEACTIVATE)
+    assert station.node.count_subscribers(f'{station.namespace}/left/image_raw') == 0
+    ignored = rig.send('left', MASK)
+    assert change_state(station, Transition.TRANSITION_ACTIVATE)
+    rig = Rig(station)
+    assert rig.instruments['left'].messages[0].frame_index <= 1
+    assert all(message.header != ignored for message in rig.labels['left'].messages)
+
+    assert change_state(station, Transition.TRANSITION_DEACTIVATE)
+    assert change_state(station, Transition.TRANSITION_CLEANUP)
+    assert state_of(station) == 'unconfigured'
+    assert change_state(station, Transition.TRANSITION_UNCONFIGURED_SHUTDOWN)
+    assert state_of(station) == 'finalized'
+
+
+def test_a_missing_checkpoint_can_be_corrected_while_running(
+    start_node, station, target_checkpoint
+):
+    process = start_node('segmentation_node', parameters_for('/nowhere/net.safetensors'))
+    process.wait_for_output('/nowhere/net.safetensors')
+    assert state_of(station) == 'unconfigured'
+    assert not change_state(station, Transition.TRANSITION_CONFIGURE)
+    value = ParameterValue(
+        type=ParameterType.PARAMETER_STRING, string_value=str(target_checkpoint)
+    )
+    request = SetParameters.Request(parameters=[Parameter(name='checkpoint', value=value)])
+    assert (
+        station.call(SetParameters, 'segmentation/set_parameters', request).results[0].successful
+    )
+    assert change_state(station, Transition.TRANSITION_CONFIGURE)
+    assert change_state(station, Transition.TRANSITION_ACTIVATE)
+    rig = Rig(station)
+    np.testing.assert_array_equal(rig.answer('left', rig.send('left', MASK))[0], MASK)
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'text'),
+    [
+        ('device', 'tpu', "unknown device 'tpu'"),
+        ('branch', 'auxiliary', "no branch 'auxiliary'"),
+    ],
+)
+def test_unusable_settings_leave_the_node_unconfigured(
+    start_node, station, target_checkpoint, name, value, text
+):
+    process = start_node('segmentation_node', parameters_for(target_checkpoint, **{name: value}))
+    process.wait_for_output(text)
+    assert 'Traceback' not in process.output
+    assert state_of(station) == 'unconfigured'
+
+
+def test_a_damaged_checkpoint_is_named(start_node, station, tmp_path):
+    damaged = tmp_path / 'damaged.safetensors'
+    damaged.write_bytes(b'not a checkpoint')
+    process = start_node('segmentation_node', parameters_for(damaged))
+    process.wait_for_output(str(damaged))
+    assert 'Traceback' not in process.output
+    assert state_of(station) == 'unconfigured'
+
+
+@pytest.mark.parametrize(
+    ('name', 'value'), [('eyes', ['middle']), ('branch', 'side'), ('input_size', [640])]
+)
+def test_a_value_outside_the_choices_ends_the_process_with_a_reason(start_node, name, value):
+    process = start_node('segmentation_node', {name: value})
+    assert process.wait_for_exit(60.0) == 1
+    assert f"'{name}'" in process.output
+    assert 'Traceback' not in process.output
+
+
+def test_a_mono_rig_has_no_right_topics(start_node, station, target_checkpoint):
+    start_node('segmentation_node', parameters_for(target_checkpoint, eyes=['left']))
+    rig = Rig(station, eyes=['left'])
+    np.testing.assert_array_equal(rig.answer('left', rig.send('left', MASK))[0], MASK)
+    topics = [name for name, _ in station.node.get_topic_names_and_types()]
+    mine = [name for name in topics if name.startswith(station.namespace)]
+    assert f'{station.namespace}/segmentation/left/instruments' in mine
+    assert not [name for name in mine if '/right/' in name]
+
+
+def test_best_effort_cameras_are_heard_by_default(start_node, station, target_checkpoint):
+    parameters = parameters_for(target_checkpoint)
+    del parameters['reliability']
+    process = start_node('segmentation_node', parameters)
+    process.wait_for_output(READY)
+    publisher = station.advertise(Image, 'left/image_raw', reliable=False)
+    info = station.node.get_subscriptions_info_by_topic(publisher.topic_name)[0]
+    assert info.qos_profile.reliability.name == 'BEST_EFFORT'
+    rig = Rig(station)
+    rig.cameras['left'] = publisher
+    np.testing.assert_array_equal(rig.answer('left', rig.send('left', MASK))[0], MASK)
+
+
+def test_silence_is_explained_once(start_node, station, target_checkpoint):
+    station.node.create_publisher(Image, 'left/image_raw', 1)
+    process = start_node('segmentation_node', parameters_for(target_checkpoint, input_timeout_s=1))
+    process.wait_for_output('nobody publishes it')
+    process.wait_for_output('fastdds_large_images.xml')
+    station.listen(DiagnosticArray, '/diagnostics').wait_for_count(2)
+    assert process.output.count('the stock Fast DDS loses') == 1
+
+
+@pytest.mark.parametrize('signal_number', [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_a_busy_node_cleanly(start_node, station, target_checkpoint, signal_number):
+    process = start_node('segmentation_node', parameters_for(target_checkpoint))
+    rig = Rig(station)
+    large = np.zeros((1080, 1920), np.uint8)
+    for _ in range(3):
+        for eye in rig.cameras:
+            rig.send(eye, large)
+    process.stop(signal_number)
+
+
+@pytest.mark.parametrize('signal_number', [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_an_unconfigured_node_cleanly(start_node, station, signal_number):
+    process = start_node('segmentation_node', {'autostart': False})
+    assert state_of(station) == 'unconfigured'
+    process.stop(signal_number)
