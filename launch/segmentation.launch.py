@@ -1,0 +1,193 @@
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Segment the images of a stereo endoscope: the launch file of the robot computer.
+
+Cameras publish ``<namespace>/left/image_raw`` and ``<namespace>/right/image_raw``; results come
+under ``<namespace>/segmentation``.
+"""
+
+import os
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchContext
+from launch import LaunchDescription
+from launch import LaunchDescriptionEntity
+from launch.actions import DeclareLaunchArgument
+from launch.actions import OpaqueFunction
+from launch.actions import SetEnvironmentVariable
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterFile
+from launch_ros.parameter_descriptions import ParameterValue
+
+from surgseg_ros.nodes.process_environment import large_image_variables
+from surgseg_ros.nodes.process_environment import malloc_variables
+
+RVIZ_NAMESPACE = '/endoscope'
+RVIZ_TOPICS = (
+    'segmentation/left/overlay',
+    'segmentation/right/overlay',
+    'left/image_raw',
+    'right/image_raw',
+)
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Describe the segmentation node, its environment and, if wanted, RViz."""
+    config = os.path.join(get_package_share_directory('surgseg_ros'), 'config')
+
+    namespace = LaunchConfiguration('namespace')
+    use_large_image_profile = LaunchConfiguration('use_large_image_profile')
+    tune_malloc = LaunchConfiguration('tune_malloc')
+
+    declare_namespace_cmd = DeclareLaunchArgument(
+        'namespace',
+        default_value='',
+        description='Namespace of the camera topics and of the node, such as jhu_daVinci',
+    )
+    declare_params_file_cmd = DeclareLaunchArgument(
+        'params_file',
+        default_value=os.path.join(config, 'segmentation.yaml'),
+        description='YAML file with the parameters of the segmentation node',
+    )
+    declare_checkpoint_cmd = DeclareLaunchArgument(
+        'checkpoint',
+        default_value='',
+        description='Weights: a .safetensors file or the name of a shipped checkpoint; '
+        'empty: as in params_file',
+    )
+    declare_branch_cmd = DeclareLaunchArgument(
+        'branch',
+        default_value='',
+        choices=['', 'main', 'auxiliary'],
+        description='Output of the network: main is exact, auxiliary is faster and coarser; '
+        'empty: as in params_file',
+    )
+    declare_device_cmd = DeclareLaunchArgument(
+        'device',
+        default_value='',
+        description='cpu, cuda, cuda:<index> or auto; empty: as in params_file',
+    )
+    declare_eyes_cmd = DeclareLaunchArgument(
+        'eyes',
+        default_value='',
+        description="Cameras: '[left, right]', or '[left]' for a mono rig; "
+        'empty: as in params_file',
+    )
+    declare_autostart_cmd = DeclareLaunchArgument(
+        'autostart',
+        default_value='true',
+        choices=['true', 'false'],
+        description='Configure and activate the node; false: do so by ros2 lifecycle',
+    )
+    declare_use_sim_time_cmd = DeclareLaunchArgument(
+        'use_sim_time',
+        default_value='false',
+        choices=['true', 'false'],
+        description='Take the time from /clock, for bags and simulators that publish it',
+    )
+    declare_use_large_image_profile_cmd = DeclareLaunchArgument(
+        'use_large_image_profile',
+        default_value='true',
+        choices=['true', 'false'],
+        description='Give Fast DDS shared memory for whole images, unless '
+        'FASTDDS_DEFAULT_PROFILES_FILE is set; the camera driver needs it too',
+    )
+    declare_tune_malloc_cmd = DeclareLaunchArgument(
+        'tune_malloc',
+        default_value='true',
+        choices=['true', 'false'],
+        description='Let glibc keep the buffers of images (MALLOC_* variables), half the cost '
+        'of a frame',
+    )
+    declare_log_level_cmd = DeclareLaunchArgument(
+        'log_level',
+        default_value='info',
+        choices=['debug', 'info', 'warn', 'error', 'fatal'],
+        description='Least severe messages that the node prints',
+    )
+    declare_rviz_cmd = DeclareLaunchArgument(
+        'rviz',
+        default_value='false',
+        choices=['true', 'false'],
+        description='Show both overlays in RViz',
+    )
+
+    set_profile_cmds = [
+        SetEnvironmentVariable(name, value, condition=IfCondition(use_large_image_profile))
+        for name, value in large_image_variables(os.environ).items()
+    ]
+    set_malloc_cmds = [
+        SetEnvironmentVariable(name, value, condition=IfCondition(tune_malloc))
+        for name, value in malloc_variables(os.environ).items()
+    ]
+    start_segmentation_cmd = OpaqueFunction(function=_start_segmentation)
+    start_rviz_cmd = Node(
+        package='rviz2',
+        executable='rviz2',
+        namespace=namespace,
+        arguments=['-d', os.path.join(config, 'segmentation.rviz')],
+        # A rule with a relative target follows the namespace of the node.
+        remappings=[(f'{RVIZ_NAMESPACE}/{topic}', topic) for topic in RVIZ_TOPICS],
+        condition=IfCondition(LaunchConfiguration('rviz')),
+    )
+
+    return LaunchDescription(
+        [
+            declare_namespace_cmd,
+            declare_params_file_cmd,
+            declare_checkpoint_cmd,
+            declare_branch_cmd,
+            declare_device_cmd,
+            declare_eyes_cmd,
+            declare_autostart_cmd,
+            declare_use_sim_time_cmd,
+            declare_use_large_image_profile_cmd,
+            declare_tune_malloc_cmd,
+            declare_log_level_cmd,
+            declare_rviz_cmd,
+            SetEnvironmentVariable('RCUTILS_LOGGING_BUFFERED_STREAM', '1'),
+            *set_profile_cmds,
+            *set_malloc_cmds,
+            start_segmentation_cmd,
+            start_rviz_cmd,
+        ]
+    )
+
+
+def _start_segmentation(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Start the node; arguments that were given go before the parameter file."""
+    types = {'checkpoint': str, 'branch': str, 'device': str, 'eyes': list[str]}
+    given = {
+        name: ParameterValue(LaunchConfiguration(name), value_type=value_type)
+        for name, value_type in types.items()
+        if LaunchConfiguration(name).perform(context)
+    }
+    flags = {
+        name: ParameterValue(LaunchConfiguration(name), value_type=bool)
+        for name in ('autostart', 'use_sim_time')
+    }
+    return [
+        Node(
+            package='surgseg_ros',
+            executable='segmentation_node',
+            namespace=LaunchConfiguration('namespace'),
+            output='screen',
+            parameters=[ParameterFile(LaunchConfiguration('params_file')), flags, given],
+            arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')],
+        )
+    ]
