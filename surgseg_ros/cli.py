@@ -18,8 +18,10 @@ import argparse
 from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import fields
+from importlib.util import find_spec
 import json
 from pathlib import Path
+import subprocess
 import sys
 from typing import Any
 
@@ -34,6 +36,7 @@ EPILOG = """examples:
   surgseg evaluate --predictions labels/ --ground-truth masks/ --task binary
   surgseg train --data datasets/simulated --output runs/first
   surgseg models
+  surgseg benchmark --messages
 """
 
 
@@ -68,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_train(commands)
     _add_models(commands)
+    _add_benchmark(commands)
     return parser
 
 
@@ -241,6 +245,38 @@ def _run_models(arguments: argparse.Namespace) -> int:
         width, height = info.input_size
         print(f'  {name:24} {info.model}, task {info.task}, {width}x{height}; {info.notice}')
     return 0
+
+
+def _add_benchmark(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        'benchmark',
+        help='measure how long this computer takes to fill and read image messages',
+        description='Measure how long filling and reading ROS image messages takes on this '
+        'computer: medians in milliseconds. The exit code is 1 if filling a message takes so '
+        'long that something is wrong with it. Needs a sourced ROS 2.',
+    )
+    parser.add_argument(
+        '--messages', action='store_true', required=True, help='measure image messages'
+    )
+    parser.add_argument('--repetitions', type=int, help='measured runs of each row (default: 30)')
+    parser.add_argument('--json', type=Path, help='also write the result to this file')
+    parser.set_defaults(run=_run_benchmark)
+
+
+def _run_benchmark(arguments: argparse.Namespace) -> int:
+    if find_spec('sensor_msgs') is None:
+        raise RuntimeError(
+            'the messages of ROS 2 are not installed or not sourced; run '
+            "'source /opt/ros/<distro>/setup.bash' or, in a checkout, "
+            "'source .workspace/activate.bash'"
+        )
+    # A process of its own, because the command line itself must run without ROS.
+    command = [sys.executable, '-m', 'surgseg_ros.nodes.message_benchmark']
+    if arguments.repetitions is not None:
+        command += ['--repetitions', str(arguments.repetitions)]
+    if arguments.json:
+        command += ['--json', str(arguments.json)]
+    return subprocess.run(command, check=False).returncode
 
 
 if __name__ == '__main__':

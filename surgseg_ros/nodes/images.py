@@ -15,106 +15,122 @@
 """Conversion between ``sensor_msgs/Image`` and NumPy arrays, with every size checked."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from surgseg_ros.nodes.cv_bridge_images import CV_BRIDGE_ENCODINGS
+from surgseg_ros.nodes.image_encoding import check_pixels
+from surgseg_ros.nodes.image_encoding import Encoding
+from surgseg_ros.nodes.image_encoding import ImageFormatError
+from surgseg_ros.nodes.image_encoding import quote
 
-class ImageFormatError(ValueError):
+# OpenCV names a Bayer pattern after the second row from the second column on, ROS after the first
+# row from the first column on.
+_BAYER_CODES = {
+    'bayer_rggb': cv2.COLOR_BayerBG2RGB,
+    'bayer_bggr': cv2.COLOR_BayerRG2RGB,
+    'bayer_gbrg': cv2.COLOR_BayerGR2RGB,
+    'bayer_grbg': cv2.COLOR_BayerGB2RGB,
+}
+
+BAYER_ENCODINGS = tuple(f'{pattern}{bits}' for pattern in _BAYER_CODES for bits in (8, 16))
+"""Encodings of a color filter mosaic."""
+
+# OpenCV answers a smaller mosaic with a black image.
+_SMALLEST_MOSAIC = 3
+
+
+def to_eight_bit(samples: np.ndarray) -> np.ndarray:
     """
-    An image that cannot be read or written; the text says what was expected and found.
+    Scale 16-bit samples to 8 bits: 65535 becomes 255.
 
-    :param cause: ``'encoding'``, ``'size'``, ``'step'`` or ``'data_length'``
-    :param text: the explanation
+    :param samples: any shape, uint8 or uint16
+    :return: uint8, rounded; uint8 input is returned as it is
     """
-
-    def __init__(self, cause: str, text: str) -> None:
-        super().__init__(text)
-        self.cause = cause
-
-
-@dataclass(frozen=True)
-class _Encoding:
-    """
-    How the bytes of one encoding are laid out.
-
-    :param channels: samples a pixel
-    :param to_rgb: (rows, columns, channels) view to (H, W, 3) uint8 RGB
-    :param dtype: type of one sample
-    :param even_width: chroma is shared by pairs of columns
-    :param half_height_chroma: a plane of chroma at half height follows the luma plane
-    """
-
-    channels: int
-    to_rgb: Callable[[np.ndarray], np.ndarray]
-    dtype: type = np.uint8
-    even_width: bool = False
-    half_height_chroma: bool = False
-
-    def rows(self, height: int) -> int:
-        """Return the number of rows in the buffer of an image with that height."""
-        return height + height // 2 if self.half_height_chroma else height
+    if samples.dtype == np.uint8:
+        return samples
+    return cv2.convertScaleAbs(samples, alpha=255.0 / 65535.0)
 
 
 def _converter(code: int) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda pixels: cv2.cvtColor(pixels, code)
+    return lambda pixels: cv2.cvtColor(to_eight_bit(pixels), code)
 
 
-def _mono16_to_rgb(pixels: np.ndarray) -> np.ndarray:
-    eight_bit = cv2.convertScaleAbs(pixels, alpha=255.0 / 65535.0)
-    return cv2.cvtColor(eight_bit, cv2.COLOR_GRAY2RGB)
+def _mosaic(code: int, dtype: type) -> Encoding:
+    return Encoding(1, _converter(code), dtype, smallest_side=_SMALLEST_MOSAIC)
 
 
-_BGR = _Encoding(3, _converter(cv2.COLOR_BGR2RGB))
-_BGRA = _Encoding(4, _converter(cv2.COLOR_BGRA2RGB))
-_MONO = _Encoding(1, _converter(cv2.COLOR_GRAY2RGB))
-_UYVY = _Encoding(2, _converter(cv2.COLOR_YUV2RGB_UYVY), even_width=True)
-_YUYV = _Encoding(2, _converter(cv2.COLOR_YUV2RGB_YUY2), even_width=True)
+_BGR = Encoding(3, _converter(cv2.COLOR_BGR2RGB))
+_BGRA = Encoding(4, _converter(cv2.COLOR_BGRA2RGB))
+_MONO = Encoding(1, _converter(cv2.COLOR_GRAY2RGB))
+_BGR16 = Encoding(3, _converter(cv2.COLOR_BGR2RGB), np.uint16)
+_BGRA16 = Encoding(4, _converter(cv2.COLOR_BGRA2RGB), np.uint16)
+_MONO16 = Encoding(1, _converter(cv2.COLOR_GRAY2RGB), np.uint16)
+_UYVY = Encoding(2, _converter(cv2.COLOR_YUV2RGB_UYVY), even_width=True)
+_YUYV = Encoding(2, _converter(cv2.COLOR_YUV2RGB_YUY2), even_width=True)
 
-# 8UC3 and 8UC4 name no channel order; OpenCV's own order is assumed, as its users mean it.
-_ENCODINGS = {
-    'rgb8': _Encoding(3, lambda pixels: pixels),
+# 8UC3, 8UC4, 16UC3 and 16UC4 name no channel order; OpenCV's own order is assumed, as its users
+# mean it.
+ENCODINGS = {
+    'rgb8': Encoding(3, lambda pixels: pixels),
     'bgr8': _BGR,
     '8UC3': _BGR,
-    'rgba8': _Encoding(4, _converter(cv2.COLOR_RGBA2RGB)),
+    'rgba8': Encoding(4, _converter(cv2.COLOR_RGBA2RGB)),
     'bgra8': _BGRA,
     '8UC4': _BGRA,
     'mono8': _MONO,
     '8UC1': _MONO,
-    'mono16': _Encoding(1, _mono16_to_rgb, dtype=np.uint16),
+    'rgb16': Encoding(3, to_eight_bit, np.uint16),
+    'bgr16': _BGR16,
+    '16UC3': _BGR16,
+    'rgba16': Encoding(4, _converter(cv2.COLOR_RGBA2RGB), np.uint16),
+    'bgra16': _BGRA16,
+    '16UC4': _BGRA16,
+    'mono16': _MONO16,
+    '16UC1': _MONO16,
     'yuv422': _UYVY,
     'uyvy': _UYVY,
     'yuv422_yuy2': _YUYV,
     'yuyv': _YUYV,
-    'nv12': _Encoding(
+    'nv12': Encoding(
         1, _converter(cv2.COLOR_YUV2RGB_NV12), even_width=True, half_height_chroma=True
     ),
-    'nv21': _Encoding(
+    'nv21': Encoding(
         1, _converter(cv2.COLOR_YUV2RGB_NV21), even_width=True, half_height_chroma=True
     ),
+    **{f'{pattern}8': _mosaic(code, np.uint8) for pattern, code in _BAYER_CODES.items()},
+    **{f'{pattern}16': _mosaic(code, np.uint16) for pattern, code in _BAYER_CODES.items()},
 }
+"""Layouts of the encodings that are read without cv_bridge."""
 
-SUPPORTED_ENCODINGS = tuple(_ENCODINGS)
-"""Encodings that :func:`image_to_array` reads."""
+SUPPORTED_ENCODINGS = tuple(ENCODINGS)
+"""Encodings that :func:`image_to_array` reads without cv_bridge."""
 
 _WRITTEN_CHANNELS = {'mono8': 1, 'rgb8': 3, 'bgr8': 3}
 
 
-def image_to_array(msg: Image) -> np.ndarray:
+def image_to_array(msg: Image, max_pixels: int | None = None) -> np.ndarray:
     """
     Read an image message as RGB.
 
     ``rgb8`` is a view of the message without a copy, every other encoding is converted once.
-    ``mono8`` and ``mono16`` give three equal channels, an alpha channel is dropped, the YUV
-    encodings are read as ITU-R BT.601. Padded rows (``step``) are honored.
+    One-channel encodings give three equal channels, an alpha channel is dropped, 16-bit samples
+    are scaled so that 65535 becomes 255, the YUV encodings are read as ITU-R BT.601 and a mosaic
+    (``bayer_*``) is interpolated bilinearly. Padded rows (``step``) are honored, and
+    ``is_bigendian`` where a sample has more than one byte. Encodings outside
+    :data:`SUPPORTED_ENCODINGS` are left to cv_bridge, see :mod:`.cv_bridge_images`.
 
     :param msg: the image
+    :param max_pixels: most pixels that width times height may be, ``None`` for no limit; checked
+        before anything else
     :return: (H, W, 3) uint8 RGB; its rows may be padded
-    :raises ImageFormatError: if encoding, size, step or data length cannot be right
+    :raises ImageFormatError: if the image is too large, its encoding, size, step or data length
+        cannot be right, or its encoding needs cv_bridge and that is missing or fails
     """
+    check_pixels(msg.width, msg.height, max_pixels)
     encoding = _lookup(msg)
     _check_size(msg, encoding)
     rows = encoding.rows(msg.height)
@@ -130,8 +146,21 @@ def image_to_array(msg: Image) -> np.ndarray:
         buffer=msg.data,
         strides=(msg.step, pixel_bytes, dtype.itemsize),
     )
-    # A copy is made only of 16-bit samples that are foreign-endian or at odd addresses.
+    # A copy is made only of wider samples that are foreign-endian or at odd addresses.
     return encoding.to_rgb(np.require(pixels, dtype.newbyteorder('='), ['ALIGNED']))
+
+
+def demosaic(mosaic: np.ndarray, encoding: str) -> np.ndarray:
+    """
+    Interpolate the colors of a mosaic bilinearly.
+
+    :param mosaic: (H, W) uint8 or uint16, one color sample a pixel
+    :param encoding: one of :data:`BAYER_ENCODINGS`
+    :return: (H, W, 3) uint8 RGB
+    :raises ImageFormatError: if the mosaic is too small
+    """
+    _check_smallest_side(mosaic.shape[1], mosaic.shape[0], encoding, _SMALLEST_MOSAIC)
+    return ENCODINGS[encoding].to_rgb(mosaic)
 
 
 def array_to_image(array: np.ndarray, encoding: str, header: Header) -> Image:
@@ -165,20 +194,22 @@ def array_to_image(array: np.ndarray, encoding: str, header: Header) -> Image:
     return msg
 
 
-def _lookup(msg: Image) -> _Encoding:
-    encoding = _ENCODINGS.get(msg.encoding)
+def _lookup(msg: Image) -> Encoding:
+    encoding = ENCODINGS.get(msg.encoding) or CV_BRIDGE_ENCODINGS.get(msg.encoding)
     if encoding is None:
         raise ImageFormatError(
             'encoding',
-            f"encoding '{msg.encoding}' is not supported; expected one of: "
-            f'{", ".join(SUPPORTED_ENCODINGS)}',
+            f'encoding {quote(msg.encoding)} is not supported; expected one of: '
+            f'{", ".join(SUPPORTED_ENCODINGS)}, or with cv_bridge: '
+            f'{", ".join(CV_BRIDGE_ENCODINGS)}',
         )
     return encoding
 
 
-def _check_size(msg: Image, encoding: _Encoding) -> None:
+def _check_size(msg: Image, encoding: Encoding) -> None:
     if msg.width == 0 or msg.height == 0:
         raise ImageFormatError('size', f'the image is empty: {msg.width}x{msg.height} pixels')
+    _check_smallest_side(msg.width, msg.height, msg.encoding, encoding.smallest_side)
     if encoding.even_width and msg.width % 2:
         raise ImageFormatError(
             'size', f"encoding '{msg.encoding}' needs an even width, got {msg.width} pixels"
@@ -186,6 +217,15 @@ def _check_size(msg: Image, encoding: _Encoding) -> None:
     if encoding.half_height_chroma and msg.height % 2:
         raise ImageFormatError(
             'size', f"encoding '{msg.encoding}' needs an even height, got {msg.height} pixels"
+        )
+
+
+def _check_smallest_side(width: int, height: int, encoding: str, smallest: int) -> None:
+    if min(width, height) < smallest:
+        raise ImageFormatError(
+            'size',
+            f"encoding '{encoding}' needs at least {smallest}x{smallest} pixels, "
+            f'got {width}x{height}',
         )
 
 
