@@ -22,6 +22,7 @@ its task and classes, the input size, the normalization and where the weights co
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -140,6 +141,41 @@ def resolve_checkpoint(name_or_path: str | os.PathLike[str]) -> Path:
         f"checkpoint '{name_or_path}': no such file, and no shipped checkpoint has this name. "
         f'Give the path of a {SUFFIX} file or one of: {", ".join(list_shipped_checkpoints())}'
     )
+
+
+def check_permitted(name_or_path: str, folder: str) -> None:
+    """
+    Refuse a checkpoint outside a folder; shipped names are always permitted.
+
+    :param folder: the only place that files may come from, links resolved; empty: anywhere
+    :raises CheckpointError: if the file lies elsewhere
+    """
+    if not folder or name_or_path in list_shipped_checkpoints():
+        return
+    allowed = Path(folder).expanduser().resolve()
+    if not Path(name_or_path).expanduser().resolve().is_relative_to(allowed):
+        raise CheckpointError(
+            f"checkpoint '{name_or_path}' is not below '{allowed}', the only folder permitted "
+            '(checkpoint_directory). Copy it there, or give the name of a shipped checkpoint: '
+            f'{", ".join(list_shipped_checkpoints())}'
+        )
+
+
+def check_sha256(path: Path, expected: str) -> None:
+    """
+    Refuse a file that is not the one pinned.
+
+    :param expected: 64 hexadecimal digits; empty: any file will do
+    :raises CheckpointError: if the digest of the file is another
+    """
+    if not expected:
+        return
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != expected.lower():
+        raise CheckpointError(
+            f'{path} is not the pinned file: its SHA-256 is {found}, expected {expected}. '
+            'Restore the file, or pin this one with checkpoint_sha256 if it is to be trusted'
+        )
 
 
 def save_checkpoint(

@@ -29,6 +29,7 @@ from torch import Tensor
 import torch.nn.functional as F
 
 from surgseg_ros.data.label_sets import LabelSet
+from surgseg_ros.inference.checkpoints import check_sha256
 from surgseg_ros.inference.checkpoints import CheckpointError
 from surgseg_ros.inference.checkpoints import DEFAULT_CHECKPOINT
 from surgseg_ros.inference.checkpoints import load_checkpoint
@@ -82,6 +83,7 @@ class Segmenter:
     :param input_size: (width, height) to run the network at instead of the checkpoint's;
         ``(0, 0)`` for each image's own size
     :param threads: CPU threads of the network in this process, 0 for torch's choice
+    :param sha256: digest that the checkpoint must have, 64 hexadecimal digits; empty: any
     :raises CheckpointError: if the checkpoint is missing or unusable, or has no such branch
     :raises DeviceError: if there is no such device
 
@@ -100,11 +102,13 @@ class Segmenter:
         branch: str = 'main',
         input_size: tuple[int, int] | None = None,
         threads: int = 0,
+        sha256: str = '',
     ) -> None:
         self._device = select_device(device)
         if threads > 0:
             torch.set_num_threads(threads)
         path = resolve_checkpoint(checkpoint)
+        check_sha256(path, sha256)
         model, self.info = load_checkpoint(path)
         self.checkpoint_name = path.stem
         try:
@@ -126,6 +130,13 @@ class Segmenter:
     def precision(self) -> str:
         """Return the number format that the network computes in, such as ``'bfloat16'``."""
         return str(self._dtype).removeprefix('torch.')
+
+    @property
+    def device_memory_bytes(self) -> int | None:
+        """Return the memory that this process's tensors take on the GPU, ``None`` on the CPU."""
+        if self._device.type != 'cuda':
+            return None
+        return torch.cuda.memory_allocated(self._device)
 
     @property
     def model_name(self) -> str:

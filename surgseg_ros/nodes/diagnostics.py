@@ -14,14 +14,39 @@
 
 """Texts and messages that tell how the segmentation node is doing."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from diagnostic_msgs.msg import DiagnosticStatus
 from diagnostic_msgs.msg import KeyValue
 
 from surgseg_ros.inference.segmenter import Segmenter
 from surgseg_ros.nodes.eye_statistics import EyeSummary
 from surgseg_ros.nodes.frame_slots import FrameCounts
+from surgseg_ros.nodes.pairing_statistics import PairingSummary
 
+MOST = 0.5
 FAST_DDS_PROFILE = 'share/surgseg_ros/config/fastdds_large_images.xml'
+PROFILE_REMEDY = (
+    'the stock Fast DDS loses images over 500 kB between processes. Set '
+    'FASTDDS_DEFAULT_PROFILES_FILE (up to Jazzy FASTRTPS_DEFAULT_PROFILES_FILE) to '
+    f'{FAST_DDS_PROFILE} for the camera and for this node'
+)
+
+
+@dataclass(frozen=True)
+class EyeLimits:
+    """
+    When an eye is in trouble; the parameters of these names.
+
+    :param input_timeout_s: longest silence (s)
+    :param max_lost_fraction: largest share of images lost by the transport
+    :param max_latency_ms: largest median latency (ms), 0: any
+    """
+
+    input_timeout_s: float
+    max_lost_fraction: float
+    max_latency_ms: float
 
 
 def explain_silence(topic: str, publishers: int, received: int, silence_s: float) -> str:
@@ -42,15 +67,82 @@ def explain_silence(topic: str, publishers: int, received: int, silence_s: float
     if received > 0:
         return f'{silence}: its {publishers} publisher(s) stopped sending; check the camera'
     return (
-        f'{silence} although {publishers} publisher(s) exist: the stock Fast DDS loses images '
-        'over 500 kB between processes. Set FASTDDS_DEFAULT_PROFILES_FILE (up to Jazzy '
-        f'FASTRTPS_DEFAULT_PROFILES_FILE) to {FAST_DDS_PROFILE} for the camera and for this node, '
+        f'{silence} although {publishers} publisher(s) exist: {PROFILE_REMEDY}, '
         'and check that a best-effort publisher is not met by reliability:=reliable'
     )
 
 
+def explain_loss(topic: str, lost_fraction: float) -> str:
+    """
+    Say why images are lost on the way, and what to do.
+
+    :param topic: full name of the image topic
+    :param lost_fraction: share of the images sent over the last seconds
+    """
+    return f'{lost_fraction:.0%} of the images on {topic} are lost on the way: {PROFILE_REMEDY}'
+
+
+def find_eye_problems(
+    topic: str, publishers: int, received: int, summary: EyeSummary, limits: EyeLimits
+) -> dict[str, str]:
+    """
+    Find what is wrong with one eye, the most telling first.
+
+    :param topic: full name of the image topic
+    :param publishers: number of publishers on it
+    :param received: number of images received since activation
+    :return: an explanation by kind of problem, empty when all is well
+    """
+    if summary.silence_s >= limits.input_timeout_s:
+        silence = explain_silence(topic, publishers, received, summary.silence_s)
+        return {'silence': silence}
+    problems = {}
+    if summary.lost_fraction > limits.max_lost_fraction:
+        problems['loss'] = explain_loss(topic, summary.lost_fraction)
+    if summary.recently_rejected:
+        problems['rejected'] = f'rejected images, the last one: {summary.last_error}'
+    # One image that a moving tool has blurred is no reason to warn.
+    if summary.quality and summary.quality.problems and summary.poor_fraction > MOST:
+        problems['quality'] = '; '.join(summary.quality.problems)
+    if not summary.is_stamped:
+        problems['stamp'] = (
+            'the images have no stamp: trackers cannot pair them, and max_image_age_ms does not '
+            'act; have the camera driver stamp them'
+        )
+    if summary.latency_ms and 0.0 < limits.max_latency_ms < summary.latency_ms[0]:
+        problems['latency'] = (
+            f'median latency {summary.latency_ms[0]:.0f} ms is above max_latency_ms '
+            f'({limits.max_latency_ms:g}); a smaller input_size or branch auxiliary is faster'
+        )
+    return problems
+
+
+def find_frame_id_notes(frame_ids: Mapping[str, str | None]) -> dict[str, str]:
+    """
+    Note what is unusual about frame ids; images pass with them unchanged.
+
+    :param frame_ids: of the last images by eye, ``None`` where none came
+    :return: notes by eye
+    """
+    known = {eye: frame_id for eye, frame_id in frame_ids.items() if frame_id is not None}
+    notes: dict[str, str] = {}
+    for eye, frame_id in known.items():
+        if not frame_id:
+            notes[eye] = 'frame_id is empty, tf cannot place the camera'
+        elif frame_id.startswith('/'):
+            notes[eye] = f"frame_id '{frame_id}' has a leading slash, which tf2 does not find"
+        elif len(known) > 1 and len(set(known.values())) == 1:
+            notes[eye] = f"both eyes have the frame_id '{frame_id}', tf cannot tell them apart"
+    return notes
+
+
 def eye_status(
-    name: str, counts: FrameCounts, summary: EyeSummary, silence: str
+    name: str,
+    counts: FrameCounts,
+    summary: EyeSummary,
+    problems: Mapping[str, str],
+    is_listening: bool = True,
+    frame_id_note: str = '',
 ) -> DiagnosticStatus:
     """
     Describe one eye.
@@ -58,12 +150,15 @@ def eye_status(
     :param name: of the status
     :param counts: frame counters
     :param summary: timing
-    :param silence: why no images arrive, empty while they do
+    :param problems: explanations by kind; empty when all is well
+    :param is_listening: false while the node is paused
+    :param frame_id_note: see :func:`find_frame_id_notes`
     """
+    normal = f'{summary.rate_hz:.1f} Hz' if is_listening else 'paused by ~/enable'
     return DiagnosticStatus(
         name=name,
-        level=_eye_level(summary, silence),
-        message=silence or _eye_message(summary),
+        level=DiagnosticStatus.WARN if problems else DiagnosticStatus.OK,
+        message='; '.join([*problems.values()] or [normal]),
         values=_values(
             {
                 'received': counts.received,
@@ -74,26 +169,63 @@ def eye_status(
                 'pending': counts.pending,
                 'dropped': counts.dropped,
                 **{f'rejected_{cause}': count for cause, count in summary.rejected.items()},
+                'lost': summary.lost,
+                'lost_fraction': f'{summary.lost_fraction:.3f}',
+                'input_rate_hz': f'{summary.input_rate_hz:.2f}',
                 'rate_hz': f'{summary.rate_hz:.2f}',
                 **_latency_values(summary),
                 'age_ms': 'n/a' if summary.age_ms is None else f'{summary.age_ms:.2f}',
+                **_quality_values(summary),
+                'frame_id_note': frame_id_note,
                 'last_error': summary.last_error,
             }
         ),
     )
 
 
-def model_status(name: str, segmenter: Segmenter) -> DiagnosticStatus:
+def pairing_status(name: str, summary: PairingSummary) -> DiagnosticStatus:
+    """
+    Describe how well both eyes belong together.
+
+    :param name: of the status
+    """
+    fraction, gap = summary.paired_fraction, summary.stamp_gap_ms
+    return DiagnosticStatus(
+        name=name,
+        level=DiagnosticStatus.OK,
+        message='no pair yet' if gap is None else f'stamps {gap[0]:.1f} ms apart',
+        values=_values(
+            {
+                'paired_fraction': 'n/a' if fraction is None else f'{fraction:.3f}',
+                'stamp_gap_p50_ms': 'n/a' if gap is None else f'{gap[0]:.3f}',
+                'stamp_gap_p95_ms': 'n/a' if gap is None else f'{gap[1]:.3f}',
+            }
+        ),
+    )
+
+
+def model_status(
+    name: str, segmenter: Segmenter, failures_in_a_row: int = 0, warning: str = ''
+) -> DiagnosticStatus:
     """
     Describe the network that is running.
 
     :param name: of the status
     :param segmenter: a loaded segmenter
+    :param failures_in_a_row: inferences that failed since the last that did not
+    :param warning: what a user should know at every moment, such as a fallback to the CPU
     """
+    level, message = DiagnosticStatus.OK, f'{segmenter.checkpoint_name} on {segmenter.device}'
+    if warning:
+        level, message = DiagnosticStatus.WARN, warning
+    if failures_in_a_row:
+        level = DiagnosticStatus.ERROR
+        message = f'the last {failures_in_a_row} inferences failed; see last_error of the eyes'
+    memory = segmenter.device_memory_bytes
     return DiagnosticStatus(
         name=name,
-        level=DiagnosticStatus.OK,
-        message=f'{segmenter.checkpoint_name} on {segmenter.device}',
+        level=level,
+        message=message,
         hardware_id=segmenter.device,
         values=_values(
             {
@@ -102,8 +234,11 @@ def model_status(name: str, segmenter: Segmenter) -> DiagnosticStatus:
                 'task': segmenter.label_set.name,
                 'branch': segmenter.branch,
                 'backend': segmenter.backend,
+                'precision': segmenter.precision,
                 'device': segmenter.device,
+                'device_memory_mb': 'n/a' if memory is None else f'{memory / 2**20:.1f}',
                 'input_size': 'x'.join(str(length) for length in segmenter.input_size),
+                'failures_in_a_row': failures_in_a_row,
             }
         ),
     )
@@ -123,21 +258,22 @@ def idle_status(name: str, problem: str) -> DiagnosticStatus:
     )
 
 
-def _eye_level(summary: EyeSummary, silence: str) -> bytes:
-    return DiagnosticStatus.WARN if silence or summary.rejected else DiagnosticStatus.OK
-
-
-def _eye_message(summary: EyeSummary) -> str:
-    if summary.last_error:
-        return f'{summary.rate_hz:.1f} Hz; rejected images, the last one: {summary.last_error}'
-    return f'{summary.rate_hz:.1f} Hz'
-
-
 def _latency_values(summary: EyeSummary) -> dict[str, str]:
     names = ('latency_p50_ms', 'latency_p95_ms', 'latency_p99_ms')
     if not summary.latency_ms:
         return dict.fromkeys(names, 'n/a')
     return {name: f'{value:.2f}' for name, value in zip(names, summary.latency_ms, strict=True)}
+
+
+def _quality_values(summary: EyeSummary) -> dict[str, str]:
+    quality = summary.quality
+    if quality is None:
+        return dict.fromkeys(('brightness', 'overexposed_fraction', 'sharpness'), 'n/a')
+    return {
+        'brightness': f'{quality.mean_luminance:.1f}',
+        'overexposed_fraction': f'{quality.overexposed_fraction:.3f}',
+        'sharpness': f'{quality.sharpness:.4g}',
+    }
 
 
 def _values(entries: dict[str, object]) -> list[KeyValue]:

@@ -12,17 +12,44 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The publishers of one eye: always labels and instruments, other images while wanted."""
+"""The outputs of one eye: always labels and instruments, everything else while wanted."""
 
+from collections.abc import Callable
+import copy
+from functools import cached_property
+from typing import Any
+
+from builtin_interfaces.msg import Duration as DurationMsg
+import numpy as np
+from rclpy.duration import Duration
+from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.lifecycle import LifecycleNode
 from rclpy.lifecycle import LifecyclePublisher
+from rclpy.publisher import Publisher
+from rclpy.qos import DurabilityPolicy
 from rclpy.qos import HistoryPolicy
 from rclpy.qos import QoSProfile
 from rclpy.qos import ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+from visualization_msgs.msg import MarkerArray
 
+from surgseg_ros.data.label_sets import LabelSet
+from surgseg_ros.msg import FrameTiming
 from surgseg_ros.msg import InstrumentArray
+from surgseg_ros.nodes import vision_messages
+from surgseg_ros.nodes.compressed_images import array_to_compressed
+from surgseg_ros.nodes.frame_stages import Answer
+from surgseg_ros.nodes.images import array_to_image
+from surgseg_ros.nodes.instrument_markers import make_instrument_markers
+from surgseg_ros.nodes.instrument_messages import region_to_instrument
+from surgseg_ros.nodes.parameters import ParameterTable
+from surgseg_ros.nodes.qos_conflicts import explain_refused_subscriber
+from surgseg_ros.perception.overlay import draw_instruments
+from surgseg_ros.perception.overlay import draw_overlay
 
 IMAGE_DEPTH = 1
 INSTRUMENTS_DEPTH = 10
@@ -30,28 +57,141 @@ INSTRUMENTS_DEPTH = 10
 
 class EyeOutputs:
     """
-    Create the lifecycle publishers of one eye under ``~/<eye>/``.
+    Create the publishers of one eye under ``~/<eye>/`` and fill their messages.
 
     They are reliable (REP-2003) and accept QoS overrides.
 
     :param node: owns the publishers
     :param eye: ``'left'`` or ``'right'``
+    :param parameters: read for every frame: ``publish_...``, ``overlay_...``, ``marker_depth_m``
     """
 
-    def __init__(self, node: LifecycleNode, eye: str) -> None:
+    def __init__(self, node: LifecycleNode, eye: str, parameters: ParameterTable) -> None:
         self._node = node
         self._eye = eye
-        self.label_image = self._create(Image, 'label_image', IMAGE_DEPTH)
-        self.instruments = self._create(InstrumentArray, 'instruments', INSTRUMENTS_DEPTH)
-        self.overlay = self._create(Image, 'overlay', IMAGE_DEPTH)
-        self.confidence = self._create(Image, 'confidence', IMAGE_DEPTH)
+        self._parameters = parameters
+        self.camera_info: CameraInfo | None = None
+        """The newest calibration that came from the camera."""
+        self._label_image = self._create(Image, 'label_image')
+        self._instruments = self._create(InstrumentArray, 'instruments', INSTRUMENTS_DEPTH)
+        self._confidence = self._create(Image, 'confidence')
+        self._color = self._create(Image, 'color')
+        self._overlay = self._create(Image, 'overlay')
+        self._overlay_jpeg = self._create(CompressedImage, 'overlay/compressed')
+        self._markers = self._create(MarkerArray, 'markers')
+        self._camera_info = self._create(CameraInfo, 'camera_info')
+        self._detections: LifecyclePublisher | None = None
+        self._label_info: Publisher | None = None
+        self._announced: tuple[str, float] | None = None
+        if vision_messages.AVAILABLE:
+            self._detections = self._create(
+                vision_messages.Detection2DArray, 'detections', INSTRUMENTS_DEPTH
+            )
+            self._label_info = self._create_label_info()
 
     def destroy(self) -> None:
         """Destroy all publishers."""
-        for publisher in (self.label_image, self.instruments, self.overlay, self.confidence):
+        for publisher in (
+            self._label_image,
+            self._instruments,
+            self._confidence,
+            self._color,
+            self._overlay,
+            self._overlay_jpeg,
+            self._markers,
+            self._camera_info,
+        ):
             self._node.destroy_lifecycle_publisher(publisher)
+        if self._detections is not None:
+            self._node.destroy_lifecycle_publisher(self._detections)
+        if self._label_info is not None:
+            self._node.destroy_publisher(self._label_info)
 
-    def _create(self, message_type: type, name: str, depth: int) -> LifecyclePublisher:
+    def announce_classes(self, label_set: LabelSet) -> None:
+        """Tell everybody, late joiners too, what the label image means; no news, no message."""
+        announcement = (label_set.name, self._parameters['confidence_threshold'])
+        if self._label_info is None or announcement == self._announced:
+            return
+        header = Header(stamp=self._node.get_clock().now().to_msg())
+        _, threshold = self._announced = announcement
+        self._label_info.publish(vision_messages.make_label_info(label_set, threshold, header))
+
+    def publish_result(self, answer: Answer, model: str) -> InstrumentArray:
+        """
+        Publish label image and instruments.
+
+        :param model: name of the checkpoint
+        :return: the instruments
+        """
+        header = answer.frame.arrival.msg.header
+        label_image = array_to_image(answer.segmentation.label_image, 'mono8', header)
+        array = self._make_instrument_array(answer, model)
+        self._instruments.publish(array)
+        self._label_image.publish(label_image)
+        return array
+
+    def publish_views(
+        self, answer: Answer, array: InstrumentArray, label_set: LabelSet
+    ) -> list[tuple[str, Exception]]:
+        """
+        Publish what is made only while somebody subscribes.
+
+        :return: name and error of each output that could not be made
+        """
+        failures = []
+        views = _Views(answer, array, label_set, self._parameters, self.camera_info)
+        for name, publisher, make in (
+            ('confidence', self._confidence, views.make_confidence),
+            ('color', self._color, views.make_color),
+            ('overlay', self._overlay, views.make_overlay),
+            ('overlay', self._overlay_jpeg, views.make_overlay_jpeg),
+            ('markers', self._markers, views.make_markers),
+            ('detections', self._detections, views.make_detections),
+            ('camera_info', self._camera_info, views.make_camera_info),
+        ):
+            if publisher is None or not self._is_wanted(name, publisher):
+                continue
+            try:
+                _publish_unless_none(publisher, make)
+            except Exception as error:  # One picture for people must not cost the others.
+                failures.append((name, error))
+        return failures
+
+    def _is_wanted(self, name: str, publisher: LifecyclePublisher) -> bool:
+        switch = f'publish_{name}'
+        allowed = switch not in self._parameters or self._parameters[switch]
+        return allowed and publisher.get_subscription_count() > 0
+
+    def _make_instrument_array(self, answer: Answer, model: str) -> InstrumentArray:
+        frame = answer.frame
+        height, width = frame.image.shape[:2]
+        return InstrumentArray(
+            header=frame.arrival.msg.header,
+            eye=frame.eye,
+            model=model,
+            image_width=width,
+            image_height=height,
+            frame_index=frame.index,
+            frames_dropped=frame.dropped,
+            instruments=[region_to_instrument(region) for region in answer.found.instruments],
+            parts=[region_to_instrument(region) for region in answer.found.parts],
+            timing=self._make_timing(answer),
+        )
+
+    def _make_timing(self, answer: Answer) -> FrameTiming:
+        frame, segmentation = answer.frame, answer.segmentation
+        return FrameTiming(
+            received=frame.arrival.received.to_msg(),
+            published=self._node.get_clock().now().to_msg(),
+            queue=_duration(frame.queue_s),
+            preprocess=_duration(frame.decode_s + segmentation.preprocess_s),
+            inference=_duration(segmentation.inference_s),
+            postprocess=_duration(segmentation.postprocess_s),
+        )
+
+    def _create(
+        self, message_type: type, name: str, depth: int = IMAGE_DEPTH
+    ) -> LifecyclePublisher:
         return self._node.create_lifecycle_publisher(
             message_type,
             f'~/{self._eye}/{name}',
@@ -60,5 +200,102 @@ class EyeOutputs:
                 depth=depth,
                 reliability=ReliabilityPolicy.RELIABLE,
             ),
+            event_callbacks=self._event_callbacks(name),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
+
+    def _create_label_info(self) -> Publisher:
+        """Create a publisher that is not managed: the classes are known before activation."""
+        return self._node.create_publisher(
+            vision_messages.LabelInfo,
+            f'~/{self._eye}/label_info',
+            QoSProfile(
+                history=HistoryPolicy.KEEP_LAST,
+                depth=1,
+                reliability=ReliabilityPolicy.RELIABLE,
+                durability=DurabilityPolicy.TRANSIENT_LOCAL,
+            ),
+            event_callbacks=self._event_callbacks('label_info'),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+
+    def _event_callbacks(self, name: str) -> PublisherEventCallbacks:
+        topic = f'{self._node.get_fully_qualified_name()}/{self._eye}/{name}'
+
+        def warn(event: Any) -> None:
+            self._node.get_logger().warning(
+                explain_refused_subscriber(topic, event.last_policy_kind)
+            )
+
+        return PublisherEventCallbacks(incompatible_qos=warn)
+
+
+class _Views:
+    """Messages of one frame that are made only when somebody wants them."""
+
+    def __init__(
+        self,
+        answer: Answer,
+        array: InstrumentArray,
+        label_set: LabelSet,
+        parameters: ParameterTable,
+        camera_info: CameraInfo | None,
+    ) -> None:
+        self._answer = answer
+        self._array = array
+        self._label_set = label_set
+        self._parameters = parameters
+        self._calibration = camera_info
+        self._header = answer.frame.arrival.msg.header
+
+    @cached_property
+    def _picture(self) -> np.ndarray:
+        painted = draw_overlay(
+            self._answer.frame.image,
+            self._answer.segmentation.label_image,
+            self._label_set,
+            alpha=self._parameters['overlay_alpha'],
+        )
+        return draw_instruments(painted, self._answer.found.instruments)
+
+    def make_confidence(self) -> Image | None:
+        confidence = self._answer.segmentation.confidence
+        return None if confidence is None else array_to_image(confidence, 'mono8', self._header)
+
+    def make_color(self) -> Image:
+        colors = self._label_set.colorize(self._answer.segmentation.label_image)
+        return array_to_image(colors, 'rgb8', self._header)
+
+    def make_overlay(self) -> Image:
+        return array_to_image(self._picture, 'rgb8', self._header)
+
+    def make_overlay_jpeg(self) -> CompressedImage:
+        quality = self._parameters['overlay_jpeg_quality']
+        return array_to_compressed(self._picture, self._header, quality)
+
+    def make_markers(self) -> MarkerArray | None:
+        if self._calibration is None:
+            return None
+        return make_instrument_markers(
+            self._array, self._calibration, self._label_set, self._parameters['marker_depth_m']
+        )
+
+    def make_detections(self) -> Any:
+        return vision_messages.make_detections(self._array)
+
+    def make_camera_info(self) -> CameraInfo | None:
+        if self._calibration is None:
+            return None
+        relayed = copy.copy(self._calibration)
+        relayed.header = self._header
+        return relayed
+
+
+def _publish_unless_none(publisher: LifecyclePublisher, make: Callable[[], Any]) -> None:
+    message = make()
+    if message is not None:
+        publisher.publish(message)
+
+
+def _duration(seconds: float) -> DurationMsg:
+    return Duration(seconds=seconds).to_msg()

@@ -14,25 +14,27 @@
 
 """The way of a frame through the segmentation node: slot, decode, segment, publish."""
 
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
-from dataclasses import dataclass
 from dataclasses import replace
 import threading
 import time
 
-from builtin_interfaces.msg import Duration as DurationMsg
 import numpy as np
-from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode
-from rclpy.lifecycle import LifecyclePublisher
 from rclpy.time import Time
+from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 
+from surgseg_ros.inference.crop import BorderFinder
+from surgseg_ros.inference.crop import common_size
+from surgseg_ros.inference.crop import CropMode
+from surgseg_ros.inference.crop import Region
 from surgseg_ros.inference.segmenter import Segmentation
 from surgseg_ros.inference.segmenter import Segmenter
-from surgseg_ros.msg import FrameTiming
 from surgseg_ros.msg import InstrumentArray
+from surgseg_ros.nodes.compressed_images import compressed_to_array
 from surgseg_ros.nodes.eye_outputs import EyeOutputs
 from surgseg_ros.nodes.eye_statistics import EyeStatistics
 from surgseg_ros.nodes.eye_statistics import EyeSummary
@@ -40,60 +42,43 @@ from surgseg_ros.nodes.frame_slots import FrameCounts
 from surgseg_ros.nodes.frame_slots import FrameSlots
 from surgseg_ros.nodes.frame_slots import Outcome
 from surgseg_ros.nodes.frame_slots import TakenFrame
-from surgseg_ros.nodes.images import array_to_image
+from surgseg_ros.nodes.frame_stages import Answer
+from surgseg_ros.nodes.frame_stages import ArrivedFrame
+from surgseg_ros.nodes.frame_stages import DecodedFrame
 from surgseg_ros.nodes.images import image_to_array
 from surgseg_ros.nodes.images import ImageFormatError
-from surgseg_ros.nodes.instrument_messages import region_to_instrument
+from surgseg_ros.nodes.pairing_statistics import PairingStatistics
 from surgseg_ros.nodes.parameters import ParameterTable
+from surgseg_ros.perception.image_quality import ImageQualityMonitor
+from surgseg_ros.perception.image_quality import QualityThresholds
 from surgseg_ros.perception.instruments import find_instruments
-from surgseg_ros.perception.instruments import InstrumentSet
-from surgseg_ros.perception.overlay import draw_instruments
-from surgseg_ros.perception.overlay import draw_overlay
 
+LONGEST_TEXT = 300
+"""A hostile encoding may have any length; log and diagnostics do not repeat all of it."""
 
-@dataclass(frozen=True)
-class _Arrival:
-    """An image and when it came, by the node's clock and by the monotonic one (s)."""
+MAX_BYTES_A_PIXEL = 8
+"""Those of rgba16, the largest encoding that is read."""
 
-    msg: Image
-    received: Time
-    received_s: float
+NANOSECONDS = 1_000_000_000
+VIEW_ERROR_PERIOD_S = 10.0
 
-
-@dataclass(frozen=True)
-class _Job:
-    """A readable frame: (H, W, 3) uint8 RGB, and how long it waited and was decoded (s)."""
-
-    eye: str
-    arrival: _Arrival
-    index: int
-    dropped: int
-    image: np.ndarray
-    queue_s: float
-    decode_s: float
-
-
-@dataclass(frozen=True)
-class _Answer:
-    """A segmented frame."""
-
-    job: _Job
-    segmentation: Segmentation
-    found: InstrumentSet
+Recover = Callable[[Exception], Segmenter | None]
 
 
 class FramePipeline:
     """
     Segment the newest frame of every eye in one worker thread and publish the results.
 
-    The worker takes all filled slots as one batch and never waits for a late partner. A frame
-    that cannot be read or segmented is counted, logged once a cause, and forgotten.
+    The worker takes all filled slots as one batch and does not wait for a late partner, unless
+    ``pair_wait_ms`` says so. A frame that cannot be read or segmented is counted, logged once a
+    cause, and forgotten.
 
     :param node: for its clock and logger
     :param segmenter: ready to run; belongs to the worker until :meth:`stop`
     :param outputs: the publishers by eye
-    :param parameters: read for every frame: ``min_area_px``, ``max_image_age_ms``,
-        ``publish_overlay``, ``overlay_alpha``, ``publish_confidence``
+    :param parameters: those of the node, read anew for every frame
+    :param recover: asked after a failed inference, in the worker; may return another segmenter
+        to go on with
     """
 
     def __init__(
@@ -102,14 +87,23 @@ class FramePipeline:
         segmenter: Segmenter,
         outputs: Mapping[str, EyeOutputs],
         parameters: ParameterTable,
+        recover: Recover,
     ) -> None:
         self._node = node
         self._logger = node.get_logger()
         self._segmenter = segmenter
+        self._next_segmenter: Segmenter | None = None
+        self._exchange_lock = threading.Lock()
         self._outputs = outputs
         self._parameters = parameters
-        self._slots: FrameSlots[_Arrival] = FrameSlots(list(outputs))
+        self._recover = recover
+        self._slots: FrameSlots[ArrivedFrame] = FrameSlots(list(outputs))
         self._statistics = {eye: EyeStatistics() for eye in outputs}
+        self._quality = {eye: ImageQualityMonitor() for eye in outputs}
+        self._border_finders = {eye: BorderFinder() for eye in outputs}
+        self.pairing = PairingStatistics()
+        self.failures_in_a_row = 0
+        """Inferences that failed since the last that did not."""
         self._warned_stale: set[str] = set()
         self._worker = threading.Thread(target=self._run, name='segmentation', daemon=True)
 
@@ -121,32 +115,74 @@ class FramePipeline:
         """Let the worker finish its batch and wait for it; waiting frames are dropped."""
         self._slots.close()
         self._worker.join()
+        self._exchange_segmenter()
 
-    def submit(self, eye: str, msg: Image) -> None:
+    def exchange(self, segmenter: Segmenter) -> None:
+        """Go on with another segmenter after the present batch; the old one is then closed."""
+        with self._exchange_lock:
+            if self._next_segmenter is not None:
+                self._next_segmenter.close()
+            self._next_segmenter = segmenter
+
+    def submit(self, eye: str, msg: Image | CompressedImage) -> None:
         """Leave the newest image of an eye; returns at once."""
         self._statistics[eye].record_image()
-        self._slots.put(eye, _Arrival(msg, self._node.get_clock().now(), time.monotonic()))
+        try:
+            _check_stamp(msg)
+            _check_load(msg, self._parameters['max_image_pixels'])
+        except ImageFormatError as error:
+            self._note_rejection(eye, error.cause, error)
+            self._slots.refuse(eye)
+            return
+        arrival = ArrivedFrame(msg, self._node.get_clock().now(), time.monotonic())
+        self._slots.put(eye, arrival)
+
+    def record_loss(self, eye: str, count: int) -> None:
+        """Note that the transport lost images of an eye."""
+        self._statistics[eye].record_loss(count)
 
     def counts(self, eye: str) -> FrameCounts:
         """Return the frame counters of an eye."""
         return self._slots.counts(eye)
 
     def summary(self, eye: str) -> EyeSummary:
-        """Return the timing of an eye."""
+        """Return the statistics of an eye."""
         return self._statistics[eye].summary()
 
     def _run(self) -> None:
-        while batch := self._slots.take():
+        while batch := self._slots.take(
+            self._parameters['pair_wait_ms'] / 1e3, self._belong_together
+        ):
+            self._exchange_segmenter()
             self._process(batch)
 
-    def _process(self, batch: Mapping[str, TakenFrame[_Arrival]]) -> None:
-        jobs = [job for eye, taken in batch.items() if (job := self._prepare(eye, taken))]
-        answers = self._segment(jobs) if jobs else []
-        answered = [answer for answer in answers if self._publish_result(answer)]
-        for answer in answered:
-            self._publish_views(answer)
+    def _exchange_segmenter(self) -> None:
+        with self._exchange_lock:
+            segmenter, self._next_segmenter = self._next_segmenter, None
+        if segmenter is not None:
+            self._segmenter.close()
+            self._segmenter = segmenter
 
-    def _prepare(self, eye: str, taken: TakenFrame[_Arrival]) -> _Job | None:
+    def _belong_together(self, frames: Mapping[str, ArrivedFrame]) -> bool:
+        tolerance_ns = self._parameters['pair_tolerance_ms'] * 1e6
+        return _stamp_gap_ns([frame.msg for frame in frames.values()]) <= tolerance_ns
+
+    def _process(self, batch: Mapping[str, TakenFrame[ArrivedFrame]]) -> None:
+        readable = [frame for eye, taken in batch.items() if (frame := self._prepare(eye, taken))]
+        if len(self._outputs) > 1 and readable:
+            self.pairing.record(
+                len(readable), _stamp_gap_ns([frame.arrival.msg for frame in readable])
+            )
+        published = [
+            (answer, array)
+            for answer in self._segment(readable)
+            if (array := self._publish_result(answer)) is not None
+        ]
+        # What trackers wait for has gone out for both eyes before any picture is drawn.
+        for answer, array in published:
+            self._publish_views(answer, array)
+
+    def _prepare(self, eye: str, taken: TakenFrame[ArrivedFrame]) -> DecodedFrame | None:
         """Decode a frame; ``None`` if it is too old or cannot be read."""
         try:
             return None if self._drop_stale(eye, taken) else self._decode(eye, taken)
@@ -156,7 +192,7 @@ class FramePipeline:
             self._reject(eye, 'decoding', error)
         return None
 
-    def _drop_stale(self, eye: str, taken: TakenFrame[_Arrival]) -> bool:
+    def _drop_stale(self, eye: str, taken: TakenFrame[ArrivedFrame]) -> bool:
         limit_ms = self._parameters['max_image_age_ms']
         age_ms = self._age_ms(taken.content.msg)
         if limit_ms == 0.0 or age_ms is None or age_ms <= limit_ms:
@@ -171,7 +207,7 @@ class FramePipeline:
             )
         return True
 
-    def _age_ms(self, msg: Image) -> float | None:
+    def _age_ms(self, msg: Image | CompressedImage) -> float | None:
         """Return the age of an image by its stamp, ``None`` for an unset stamp."""
         stamp = msg.header.stamp
         if stamp.sec == 0 and stamp.nanosec == 0:
@@ -180,128 +216,188 @@ class FramePipeline:
         stamped = Time.from_msg(stamp, clock_type=clock.clock_type)
         return (clock.now() - stamped).nanoseconds / 1e6
 
-    def _decode(self, eye: str, taken: TakenFrame[_Arrival]) -> _Job:
+    def _decode(self, eye: str, taken: TakenFrame[ArrivedFrame]) -> DecodedFrame:
         start_s = time.monotonic()
-        image = image_to_array(taken.content.msg)
-        return _Job(
+        msg, max_pixels = taken.content.msg, self._parameters['max_image_pixels']
+        is_raw = isinstance(msg, Image)
+        image = image_to_array(msg, max_pixels) if is_raw else compressed_to_array(msg, max_pixels)
+        decoded_s = time.monotonic()
+        return DecodedFrame(
             eye=eye,
             arrival=taken.content,
             index=taken.index,
             dropped=taken.dropped,
             image=image,
             queue_s=start_s - taken.content.received_s,
-            decode_s=time.monotonic() - start_s,
+            decode_s=decoded_s - start_s,
         )
 
-    def _segment(self, jobs: Sequence[_Job]) -> list[_Answer]:
+    def _check_quality(self, frame: DecodedFrame, region: Region) -> None:
+        report = self._quality[frame.eye].check(
+            region.cut(frame.image), frame.arrival.received_s, self._quality_thresholds()
+        )
+        self._statistics[frame.eye].record_quality(report)
+
+    def _quality_thresholds(self) -> QualityThresholds:
+        names = ('black_below', 'overexposed_above', 'frozen_after_s', 'blurred_below')
+        return QualityThresholds(**{name: self._parameters[f'quality.{name}'] for name in names})
+
+    def _segment(self, frames: Sequence[DecodedFrame]) -> list[Answer]:
+        crop: CropMode = self._parameters['crop']
+        found = {frame.eye: self._find_region(frame, crop) for frame in frames}
+        regions = {eye: region for eye, region in found.items() if region is not None}
+        usable = [frame for frame in frames if frame.eye in regions]
+        return self._infer(usable, _share_size(usable, regions))
+
+    def _find_region(self, frame: DecodedFrame, crop: CropMode) -> Region | None:
+        """Return the part of an image for the network; ``None`` if it has no such part."""
         try:
-            segmentations = self._segmenter.segment([job.image for job in jobs], confidence=True)
-            return [
-                self._find_instruments(job, segmentation)
-                for job, segmentation in zip(jobs, segmentations, strict=True)
+            region = crop.select_region(frame.image, self._border_finders[frame.eye])
+            self._check_quality(frame, region)
+        except ValueError as error:
+            self._reject(frame.eye, 'crop', error)
+        except Exception as error:  # The worker outlives whatever an image shows.
+            self._reject(frame.eye, 'inspection', error)
+        else:
+            return region
+        return None
+
+    def _infer(
+        self, frames: Sequence[DecodedFrame], regions: Mapping[str, Region]
+    ) -> list[Answer]:
+        if not frames:
+            return []
+        try:
+            parts = [regions[frame.eye].cut(frame.image) for frame in frames]
+            answers = [
+                self._make_answer(frame, segmentation, regions[frame.eye])
+                for frame, segmentation in zip(
+                    frames, self._segmenter.segment(parts, confidence=True), strict=True
+                )
             ]
         except Exception as error:  # The node outlives whatever one frame does to the network.
-            for job in jobs:
-                self._reject(job.eye, 'inference', error)
+            self._survive(frames, error)
             return []
+        self.failures_in_a_row = 0
+        return answers
 
-    def _find_instruments(self, job: _Job, segmentation: Segmentation) -> _Answer:
+    def _survive(self, frames: Sequence[DecodedFrame], error: Exception) -> None:
+        self.failures_in_a_row += 1
+        for frame in frames:
+            self._reject(frame.eye, 'inference', error)
+        segmenter = self._recover(error)
+        if segmenter is not None:
+            self.exchange(segmenter)
+
+    def _make_answer(
+        self, frame: DecodedFrame, segmentation: Segmentation, region: Region
+    ) -> Answer:
         start_s = time.monotonic()
+        whole = self._restore(segmentation, region, _size_of(frame.image))
         found = find_instruments(
-            segmentation.label_image,
+            whole.label_image,
             self._segmenter.label_set,
-            confidence=segmentation.confidence,
+            confidence=whole.confidence,
             min_area=self._parameters['min_area_px'],
         )
         find_s = time.monotonic() - start_s
-        return _Answer(
-            job, replace(segmentation, postprocess_s=segmentation.postprocess_s + find_s), found
+        postprocess_s = segmentation.postprocess_s + find_s
+        return Answer(frame, replace(whole, postprocess_s=postprocess_s), found)
+
+    def _restore(
+        self, segmentation: Segmentation, region: Region, size: tuple[int, int]
+    ) -> Segmentation:
+        """Put the result of a cropped image back into the whole, uncertain pixels cleared."""
+        labels, confidence = segmentation.label_image, segmentation.confidence
+        assert confidence is not None
+        threshold = self._parameters['confidence_threshold']
+        if threshold > 0.0:
+            labels = np.where(confidence < threshold * 255, np.uint8(0), labels)
+        return replace(
+            segmentation,
+            label_image=region.paste(labels, size),
+            confidence=region.paste(confidence, size),
         )
 
-    def _publish_result(self, answer: _Answer) -> bool:
-        job = answer.job
+    def _publish_result(self, answer: Answer) -> InstrumentArray | None:
+        frame = answer.frame
         try:
-            self._outputs[job.eye].instruments.publish(self._instrument_array(answer))
-            self._publish_image(
-                self._outputs[job.eye].label_image, job, answer.segmentation.label_image, 'mono8'
+            array = self._outputs[frame.eye].publish_result(
+                answer, self._segmenter.checkpoint_name
             )
         except Exception as error:  # A failed publication must not end the worker.
-            self._reject(job.eye, 'publication', error)
-            return False
-        latency_s = time.monotonic() - job.arrival.received_s
-        self._statistics[job.eye].record_result(latency_s, self._age_ms(job.arrival.msg))
-        self._slots.finish(job.eye, Outcome.PROCESSED)
-        return True
+            self._reject(frame.eye, 'publication', error)
+            return None
+        latency_s = time.monotonic() - frame.arrival.received_s
+        age_ms = self._age_ms(frame.arrival.msg)
+        self._statistics[frame.eye].record_result(latency_s, age_ms)
+        self._statistics[frame.eye].record_header(array.header.frame_id, age_ms is not None)
+        self._slots.finish(frame.eye, Outcome.PROCESSED)
+        return array
 
-    def _instrument_array(self, answer: _Answer) -> InstrumentArray:
-        job = answer.job
-        height, width = job.image.shape[:2]
-        return InstrumentArray(
-            header=job.arrival.msg.header,
-            eye=job.eye,
-            model=self._segmenter.checkpoint_name,
-            image_width=width,
-            image_height=height,
-            timing=self._timing(job, answer.segmentation),
-            frame_index=job.index,
-            frames_dropped=job.dropped,
-            instruments=[region_to_instrument(region) for region in answer.found.instruments],
-            parts=[region_to_instrument(region) for region in answer.found.parts],
-        )
-
-    def _timing(self, job: _Job, segmentation: Segmentation) -> FrameTiming:
-        return FrameTiming(
-            received=job.arrival.received.to_msg(),
-            published=self._node.get_clock().now().to_msg(),
-            queue=_duration(job.queue_s),
-            preprocess=_duration(job.decode_s + segmentation.preprocess_s),
-            inference=_duration(segmentation.inference_s),
-            postprocess=_duration(segmentation.postprocess_s),
-        )
-
-    def _publish_views(self, answer: _Answer) -> None:
-        """Publish the images that are made only while somebody subscribes."""
-        job = answer.job
-        outputs = self._outputs[job.eye]
-        try:
-            confidence = answer.segmentation.confidence
-            if confidence is not None and self._is_wanted(
-                outputs.confidence, 'publish_confidence'
-            ):
-                self._publish_image(outputs.confidence, job, confidence, 'mono8')
-            if self._is_wanted(outputs.overlay, 'publish_overlay'):
-                self._publish_image(outputs.overlay, job, self._draw(answer), 'rgb8')
-        except Exception as error:  # A picture for people must not end the worker.
-            self._logger.error(f'{job.eye}: no overlay or confidence image: {error}', once=True)
-
-    def _is_wanted(self, publisher: LifecyclePublisher, switch: str) -> bool:
-        return self._parameters[switch] and publisher.get_subscription_count() > 0
-
-    def _draw(self, answer: _Answer) -> np.ndarray:
-        painted = draw_overlay(
-            answer.job.image,
-            answer.segmentation.label_image,
-            self._segmenter.label_set,
-            alpha=self._parameters['overlay_alpha'],
-        )
-        return draw_instruments(painted, answer.found.instruments)
-
-    @staticmethod
-    def _publish_image(
-        publisher: LifecyclePublisher, job: _Job, array: np.ndarray, encoding: str
-    ) -> None:
-        publisher.publish(array_to_image(array, encoding, job.arrival.msg.header))
+    def _publish_views(self, answer: Answer, array: InstrumentArray) -> None:
+        eye = answer.frame.eye
+        for name, error in self._outputs[eye].publish_views(
+            answer, array, self._segmenter.label_set
+        ):
+            self._logger.error(
+                f'{eye}: {name} cannot be published: {_shorten(error)}',
+                throttle_duration_sec=VIEW_ERROR_PERIOD_S,
+            )
 
     def _reject(self, eye: str, cause: str, error: Exception) -> None:
-        text = f'{type(error).__name__}: {error}'
-        is_first = self._statistics[eye].record_rejection(cause, text)
+        self._note_rejection(eye, cause, error)
         self._slots.finish(eye, Outcome.REJECTED)
-        if is_first:
+
+    def _note_rejection(self, eye: str, cause: str, error: Exception) -> None:
+        text = _shorten(error)
+        if self._statistics[eye].record_rejection(cause, text):
             self._logger.error(
                 f'{eye}: image rejected ({cause}): {text}. '
                 'Further ones for this cause are only counted, see /diagnostics.'
             )
 
 
-def _duration(seconds: float) -> DurationMsg:
-    return Duration(seconds=seconds).to_msg()
+def _check_stamp(msg: Image | CompressedImage) -> None:
+    stamp = msg.header.stamp
+    if stamp.sec < 0 or stamp.nanosec >= NANOSECONDS:
+        raise ImageFormatError(
+            'stamp',
+            f'the stamp is no time: {stamp.sec} s, {stamp.nanosec} ns; '
+            'nanoseconds go from 0 to 999999999',
+        )
+
+
+def _check_load(msg: Image | CompressedImage, max_pixels: int) -> None:
+    """Refuse at once what must not even wait in the slot."""
+    if len(msg.data) > max_pixels * MAX_BYTES_A_PIXEL:
+        raise ImageFormatError(
+            'too_large',
+            f'the image has {len(msg.data)} bytes, more than {MAX_BYTES_A_PIXEL} for each of '
+            f'max_image_pixels ({max_pixels})',
+        )
+
+
+def _share_size(
+    frames: Sequence[DecodedFrame], regions: Mapping[str, Region]
+) -> dict[str, Region]:
+    """Give the regions of equal images one size, so that both eyes remain one batch."""
+    sizes = {_size_of(frame.image) for frame in frames}
+    if len(sizes) != 1:
+        return dict(regions)
+    return dict(zip(regions, common_size(list(regions.values()), *sizes), strict=True))
+
+
+def _size_of(image: np.ndarray) -> tuple[int, int]:
+    """Return (width, height)."""
+    return image.shape[1], image.shape[0]
+
+
+def _stamp_gap_ns(messages: Sequence[Image | CompressedImage]) -> int:
+    stamps = [msg.header.stamp.sec * NANOSECONDS + msg.header.stamp.nanosec for msg in messages]
+    return max(stamps) - min(stamps)
+
+
+def _shorten(error: Exception) -> str:
+    text = f'{type(error).__name__}: {error}'
+    return text if len(text) <= LONGEST_TEXT else f'{text[:LONGEST_TEXT]} ...'

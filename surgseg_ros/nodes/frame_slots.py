@@ -14,6 +14,8 @@
 
 """Newest-frame slots: where camera callbacks leave images for the worker thread."""
 
+from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
@@ -124,14 +126,32 @@ class FrameSlots(Generic[Frame]):
             slot.waiting = [frame]
             self._changed.notify()
 
-    def take(self) -> dict[str, TakenFrame[Frame]]:
+    def refuse(self, eye: str) -> None:
+        """Count a frame that is rejected on arrival and never waits in the slot."""
+        with self._changed:
+            slot = self._slots[eye]
+            slot.received += 1
+            slot.outcomes[Outcome.REJECTED] += 1
+
+    def take(
+        self,
+        patience_s: float = 0.0,
+        belong_together: Callable[[Mapping[str, Frame]], bool] = lambda frames: True,
+    ) -> dict[str, TakenFrame[Frame]]:
         """
         Wait until a slot is filled and empty all filled slots.
 
+        :param patience_s: how long to wait then until all slots are filled with frames that
+            belong together
+        :param belong_together: tells so of one frame an eye
         :return: the frames by eye; empty once the slots are closed
         """
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._any_waiting())
+            if patience_s > 0.0:
+                self._changed.wait_for(
+                    lambda: self._closed or self._is_complete(belong_together), patience_s
+                )
             return {eye: self._take(slot) for eye, slot in self._slots.items() if slot.waiting}
 
     def finish(self, eye: str, outcome: Outcome) -> None:
@@ -159,6 +179,10 @@ class FrameSlots(Generic[Frame]):
 
     def _any_waiting(self) -> bool:
         return any(slot.waiting for slot in self._slots.values())
+
+    def _is_complete(self, belong_together: Callable[[Mapping[str, Frame]], bool]) -> bool:
+        frames = {eye: slot.waiting[0] for eye, slot in self._slots.items() if slot.waiting}
+        return len(frames) == len(self._slots) and belong_together(frames)
 
     @staticmethod
     def _take(slot: _Slot[Frame]) -> TakenFrame[Frame]:

@@ -48,6 +48,8 @@ class NodeParameter:
     :param bounds: smallest and largest value of a number, or of the elements of a list
     :param choices: allowed strings, or those allowed as elements of a list
     :param length: number of elements of a list
+    :param parse: makes what the node works with out of a value of any type, raises ValueError
+        with the reason if it cannot
     """
 
     name: str
@@ -57,6 +59,7 @@ class NodeParameter:
     bounds: tuple[float, float] | None = None
     choices: tuple[str, ...] = ()
     length: int | None = None
+    parse: Callable[[Any], Any] | None = None
 
     def descriptor(self) -> ParameterDescriptor:
         """Return the descriptor that the parameter is declared with."""
@@ -65,7 +68,7 @@ class NodeParameter:
             description=self.description,
             read_only=self.change is Change.NEVER,
             # A number without a decimal point is an integer in YAML and on the command line.
-            dynamic_typing=isinstance(self.default, float),
+            dynamic_typing=isinstance(self.default, float) or self.parse is not None,
             additional_constraints='; '.join(self._constraints()),
         )
         if self.bounds is not None and isinstance(self.default, float):
@@ -78,6 +81,8 @@ class NodeParameter:
 
     def problem_with(self, value: Any) -> str:
         """Return why a value is not allowed, or an empty string."""
+        if self.parse is not None:
+            return self._problem_with_parsing(self.parse, value)
         if isinstance(self.default, float) and type(value) not in (int, float):
             return f"'{self.name}' must be a number, got {value!r}"
         if self.length is not None and len(value) != self.length:
@@ -87,6 +92,13 @@ class NodeParameter:
         if not wrong:
             return ''
         return f"'{self.name}' cannot be {wrong[0]!r}; allowed: {self._allowed()}"
+
+    def _problem_with_parsing(self, parse: Callable[[Any], Any], value: Any) -> str:
+        try:
+            parse(value)
+        except ValueError as error:
+            return f"'{self.name}': {error}"
+        return ''
 
     def _allows(self, element: Any) -> bool:
         if self.choices:
@@ -121,14 +133,36 @@ class ParameterTable:
         self._node = node
         self._parameters = {parameter.name: parameter for parameter in parameters}
         self._is_configured = is_configured
+        self._is_storing = False
         node.add_on_set_parameters_callback(self._check)
         for parameter in parameters:
             node.declare_parameter(parameter.name, parameter.default, parameter.descriptor())
 
     def __getitem__(self, name: str) -> Any:
-        """Return the present value of a parameter."""
+        """Return the present value of a parameter, parsed."""
         value = self._node.get_parameter(name).value
-        return float(value) if isinstance(self._parameters[name].default, float) else value
+        parameter = self._parameters[name]
+        if parameter.parse is not None:
+            return parameter.parse(value)
+        return float(value) if isinstance(parameter.default, float) else value
+
+    def store(self, name: str, value: Any) -> None:
+        """
+        Set a parameter although it is in use: the node has made the change true already.
+
+        :raises ValueError: if the value is not allowed
+        """
+        self._is_storing = True
+        try:
+            (result,) = self._node.set_parameters([Parameter(name, value=value)])
+        finally:
+            self._is_storing = False
+        if not result.successful:
+            raise ValueError(result.reason)
+
+    def __contains__(self, name: str) -> bool:
+        """Tell whether the table has a parameter of this name."""
+        return name in self._parameters
 
     def _check(self, changes: list[Parameter]) -> SetParametersResult:
         problems = [problem for change in changes if (problem := self._problem_with(change))]
@@ -138,7 +172,8 @@ class ParameterTable:
         parameter = self._parameters.get(change.name)
         if parameter is None:
             return ''
-        if parameter.change is Change.UNCONFIGURED and self._is_configured():
+        in_use = parameter.change is Change.UNCONFIGURED and self._is_configured()
+        if in_use and not self._is_storing:
             return (
                 f"'{change.name}' is in use; deactivate and clean up the node, "
                 'set it, then configure again'

@@ -16,129 +16,43 @@
 
 from collections.abc import Callable
 from collections.abc import Iterator
-from functools import partial
+import threading
 import traceback
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from diagnostic_msgs.msg import DiagnosticStatus
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode
 from rclpy.lifecycle import LifecycleState
 from rclpy.lifecycle import TransitionCallbackReturn
-from rclpy.qos import HistoryPolicy
-from rclpy.qos import QoSProfile
-from rclpy.qos import ReliabilityPolicy
-from rclpy.qos_overriding_options import QoSOverridingOptions
-from rclpy.subscription import Subscription
-from sensor_msgs.msg import Image
+from rclpy.parameter import Parameter
+from rclpy.task import Future
+from std_srvs.srv import SetBool
 
+from surgseg_ros.inference.checkpoints import check_permitted
 from surgseg_ros.inference.checkpoints import CheckpointError
-from surgseg_ros.inference.checkpoints import DEFAULT_CHECKPOINT
 from surgseg_ros.inference.segmenter import DeviceError
 from surgseg_ros.inference.segmenter import Segmenter
-from surgseg_ros.nodes.diagnostics import explain_silence
+from surgseg_ros.nodes.camera_input import CameraInput
 from surgseg_ros.nodes.diagnostics import eye_status
+from surgseg_ros.nodes.diagnostics import EyeLimits
+from surgseg_ros.nodes.diagnostics import find_eye_problems
+from surgseg_ros.nodes.diagnostics import find_frame_id_notes
 from surgseg_ros.nodes.diagnostics import idle_status
 from surgseg_ros.nodes.diagnostics import model_status
+from surgseg_ros.nodes.diagnostics import pairing_status
 from surgseg_ros.nodes.eye_outputs import EyeOutputs
 from surgseg_ros.nodes.frame_pipeline import FramePipeline
-from surgseg_ros.nodes.parameters import Change
-from surgseg_ros.nodes.parameters import NodeParameter
 from surgseg_ros.nodes.parameters import ParameterTable
-from surgseg_ros.perception.instruments import DEFAULT_MIN_AREA
-from surgseg_ros.perception.overlay import DEFAULT_ALPHA
+from surgseg_ros.nodes.problem_log import ProblemLog
+from surgseg_ros.nodes.segmentation_parameters import PARAMETERS
+from surgseg_ros.srv import LoadModel
 
 DIAGNOSTICS_PERIOD_S = 1.0
 USER_ERRORS = (CheckpointError, DeviceError)
-
-PARAMETERS = (
-    NodeParameter('autostart', True, 'Configure and activate the node when it starts.'),
-    NodeParameter(
-        'eyes',
-        ['left', 'right'],
-        'Cameras to subscribe to; [left] for a mono rig.',
-        choices=('left', 'right'),
-    ),
-    NodeParameter(
-        'reliability',
-        'best_effort',
-        'QoS of the image subscriptions; best_effort matches every camera driver.',
-        choices=('best_effort', 'reliable'),
-    ),
-    NodeParameter(
-        'checkpoint',
-        DEFAULT_CHECKPOINT,
-        'Weights: a .safetensors file or the name of a shipped checkpoint.',
-        Change.UNCONFIGURED,
-    ),
-    NodeParameter(
-        'branch',
-        'main',
-        'Output of the network: main is exact, auxiliary is faster and coarser.',
-        Change.UNCONFIGURED,
-        choices=('main', 'auxiliary'),
-    ),
-    NodeParameter(
-        'device',
-        'auto',
-        'cpu, cuda, cuda:<index>, or auto: CUDA when there is one, else CPU.',
-        Change.UNCONFIGURED,
-    ),
-    NodeParameter(
-        'input_size',
-        [0, 0],
-        'Width and height in px that the network is run at; [0, 0]: those of the checkpoint.',
-        Change.UNCONFIGURED,
-        bounds=(0, 16_384),
-        length=2,
-    ),
-    NodeParameter(
-        'threads',
-        0,
-        "CPU threads of the network; 0: torch's choice.",
-        Change.UNCONFIGURED,
-        bounds=(0, 256),
-    ),
-    NodeParameter(
-        'min_area_px',
-        DEFAULT_MIN_AREA,
-        'Smaller connected regions are not reported as instruments (px).',
-        Change.ALWAYS,
-        bounds=(0, 1_000_000),
-    ),
-    NodeParameter(
-        'max_image_age_ms',
-        0.0,
-        'Drop images whose stamp is older than this (ms); 0: never.',
-        Change.ALWAYS,
-        bounds=(0.0, 10_000.0),
-    ),
-    NodeParameter(
-        'publish_overlay',
-        True,
-        'Publish ~/<eye>/overlay while somebody subscribes to it.',
-        Change.ALWAYS,
-    ),
-    NodeParameter(
-        'overlay_alpha',
-        DEFAULT_ALPHA,
-        'Opacity of the colors in the overlay.',
-        Change.ALWAYS,
-        bounds=(0.0, 1.0),
-    ),
-    NodeParameter(
-        'publish_confidence',
-        True,
-        'Publish ~/<eye>/confidence while somebody subscribes to it.',
-        Change.ALWAYS,
-    ),
-    NodeParameter(
-        'input_timeout_s',
-        5.0,
-        'Warn when no image of an eye came for this long (s).',
-        Change.ALWAYS,
-        bounds=(0.1, 3600.0),
-    ),
-)
 
 
 class SegmentationNode(LifecycleNode):
@@ -154,12 +68,21 @@ class SegmentationNode(LifecycleNode):
         self._segmenter: Segmenter | None = None
         self._pipeline: FramePipeline | None = None
         self._outputs: dict[str, EyeOutputs] = {}
-        self._inputs: dict[str, Subscription] = {}
-        self._silent_eyes: set[str] = set()
+        self._inputs: dict[str, CameraInput] = {}
+        self._loader: threading.Thread | None = None
         self._problem = ''
+        self._warning = ''
+        self._problem_log = ProblemLog(self.get_logger())
         self._settings = ParameterTable(self, PARAMETERS, self._is_configured)
+        # From here on a change comes from outside; the values of the start were the operator's.
+        self.add_on_set_parameters_callback(self._check_checkpoint_change)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        self.create_timer(DIAGNOSTICS_PERIOD_S, self._report)
+        # A clock that goes on when simulated time stands still or jumps.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(DIAGNOSTICS_PERIOD_S, self._report, clock=steady)
+        self.create_service(SetBool, '~/enable', self._set_enabled)
+        # The type stub knows no coroutines.
+        self.create_service(LoadModel, '~/load_model', self._load_model)  # type: ignore[misc]
         if self._settings['autostart']:
             self._start()
         else:
@@ -230,63 +153,106 @@ class SegmentationNode(LifecycleNode):
             return TransitionCallbackReturn.ERROR
 
     def _configure(self) -> None:
+        self._warning = ''
+        self._segmenter = self._load_segmenter(self._settings['checkpoint'])
         eyes = list(dict.fromkeys(self._settings['eyes']))
-        segmenter = self._load_segmenter()
+        self._outputs = {eye: EyeOutputs(self, eye, self._settings) for eye in eyes}
+        self._announce_classes()
+        self._problem = ''
+
+    def _load_segmenter(self, checkpoint: str) -> Segmenter:
+        """Load a network and warm it up, on the CPU if its device fails and that is allowed."""
+        try:
+            segmenter = self._create_segmenter(checkpoint, self._settings['device'])
+        except (DeviceError, RuntimeError) as error:
+            on_cpu = self._settings['device'] == 'cpu'
+            if on_cpu or not self._settings['allow_cpu_fallback']:
+                raise
+            segmenter = self._fall_back(checkpoint, error)
         if segmenter.info.notice:
             self.get_logger().warning(
                 f"weights '{segmenter.checkpoint_name}': {segmenter.info.notice}"
             )
-        segmenter.warm_up(len(eyes))
-        self._segmenter = segmenter
-        self._outputs = {eye: EyeOutputs(self, eye) for eye in eyes}
-        self._problem = ''
+        return segmenter
 
-    def _load_segmenter(self) -> Segmenter:
+    def _create_segmenter(self, checkpoint: str, device: str) -> Segmenter:
         width, height = self._settings['input_size']
-        return Segmenter(
-            self._settings['checkpoint'],
-            self._settings['device'],
+        segmenter = Segmenter(
+            checkpoint,
+            device,
             self._settings['branch'],
             (width, height) if width and height else None,
             self._settings['threads'],
+            self._settings['checkpoint_sha256'],
         )
+        segmenter.warm_up(len(set(self._settings['eyes'])))
+        return segmenter
+
+    def _fall_back(self, checkpoint: str, error: Exception) -> Segmenter:
+        segmenter = self._create_segmenter(checkpoint, 'cpu')
+        self._warning = (
+            f"running on the CPU, much slower: device '{self._settings['device']}' failed with "
+            f'{type(error).__name__}: {error}'
+        )
+        self.get_logger().error(f'{self._warning} (allow_cpu_fallback)')
+        return segmenter
+
+    def _recover(self, error: Exception) -> Segmenter | None:
+        """Return a segmenter on the CPU after a failure on the GPU, where that is allowed."""
+        segmenter = self._segmenter
+        if segmenter is None or segmenter.device == 'cpu':
+            return None
+        if not self._settings['allow_cpu_fallback']:
+            return None
+        try:
+            self._segmenter = self._fall_back(self._settings['checkpoint'], error)
+        except (*USER_ERRORS, RuntimeError) as failure:
+            self.get_logger().error(f'no way to go on with the CPU either: {failure}')
+            return None
+        return self._segmenter
+
+    def _announce_classes(self) -> None:
+        for outputs in self._outputs.values():
+            if self._segmenter is not None:
+                outputs.announce_classes(self._segmenter.label_set)
 
     def _activate(self) -> None:
         assert self._segmenter is not None
-        self._pipeline = FramePipeline(self, self._segmenter, self._outputs, self._settings)
+        self._pipeline = FramePipeline(
+            self, self._segmenter, self._outputs, self._settings, self._recover
+        )
         self._pipeline.start()
-        self._inputs = {eye: self._subscribe(eye, self._pipeline) for eye in self._outputs}
-        self._silent_eyes.clear()
-        topics = ', '.join(subscription.topic_name for subscription in self._inputs.values())
+        self._subscribe()
+        topics = ', '.join(camera.topic for camera in self._inputs.values())
         self.get_logger().info(
             f"'{self._segmenter.checkpoint_name}' ({self._segmenter.model_name}, branch "
             f'{self._segmenter.branch}) on {self._segmenter.device}, '
             f'backend {self._segmenter.backend}; waiting for images on {topics}'
         )
 
-    def _subscribe(self, eye: str, pipeline: FramePipeline) -> Subscription:
-        return self.create_subscription(
-            Image,
-            f'{eye}/image_raw',
-            partial(pipeline.submit, eye),
-            QoSProfile(
-                history=HistoryPolicy.KEEP_LAST,
-                depth=1,
-                reliability=ReliabilityPolicy[self._settings['reliability'].upper()],
-            ),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-        )
+    def _subscribe(self) -> None:
+        assert self._pipeline is not None
+        self._problem_log.clear()
+        self._inputs = {
+            eye: CameraInput(self, eye, self._settings, self._pipeline, outputs)
+            for eye, outputs in self._outputs.items()
+        }
+
+    def _unsubscribe(self) -> None:
+        for camera in self._inputs.values():
+            camera.destroy()
+        self._inputs = {}
 
     def _deactivate(self) -> None:
-        for subscription in self._inputs.values():
-            self.destroy_subscription(subscription)
-        self._inputs = {}
+        self._unsubscribe()
         if self._pipeline is not None:
             self._pipeline.stop()
         self._pipeline = None
 
     def _release(self) -> None:
         self._deactivate()
+        if self._loader is not None:
+            self._loader.join()
         for outputs in self._outputs.values():
             outputs.destroy()
         self._outputs = {}
@@ -294,34 +260,130 @@ class SegmentationNode(LifecycleNode):
             self._segmenter.close()
         self._segmenter = None
 
+    def _check_checkpoint_change(self, changes: list[Parameter]) -> SetParametersResult:
+        for change in changes:
+            if change.name == 'checkpoint':
+                try:
+                    check_permitted(change.value, self._settings['checkpoint_directory'])
+                except CheckpointError as error:
+                    return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    def _set_enabled(
+        self, request: SetBool.Request, response: SetBool.Response
+    ) -> SetBool.Response:
+        """Pause or resume listening to the cameras, the network stays loaded."""
+        if self._pipeline is None:
+            response.message = 'the node is not active; configure and activate it first'
+            return response
+        if not request.data:
+            self._unsubscribe()
+        elif not self._inputs:
+            self._subscribe()
+        response.success = True
+        response.message = 'listening to the cameras' if self._inputs else 'paused'
+        self.get_logger().info(response.message)
+        return response
+
+    async def _load_model(
+        self, request: LoadModel.Request, response: LoadModel.Response
+    ) -> LoadModel.Response:
+        """Exchange the network; the present one goes on while the new one is loaded."""
+        loaded: Future[Segmenter] = Future(executor=self.executor)
+        try:
+            self._start_loading(request.checkpoint, loaded)
+            segmenter: Any = await loaded
+            self._adopt(segmenter, request.checkpoint)
+        except Exception as error:  # Whatever is wrong with a file, the present network stays.
+            response.message = f'{error}; the present network goes on'
+            self.get_logger().error(f'load_model: {response.message}')
+            return response
+        response.success = True
+        response.message = f"'{segmenter.checkpoint_name}' runs on {segmenter.device}"
+        response.class_names = list(segmenter.label_set.class_names)
+        self.get_logger().info(f'load_model: {response.message}')
+        return response
+
+    def _start_loading(self, checkpoint: str, loaded: 'Future[Segmenter]') -> None:
+        if self._segmenter is None:
+            raise CheckpointError('the node is unconfigured; set the parameter checkpoint instead')
+        if self._loader is not None and self._loader.is_alive():
+            raise CheckpointError('another network is being loaded; try again when it is done')
+        check_permitted(checkpoint, self._settings['checkpoint_directory'])
+
+        def load() -> None:
+            try:
+                loaded.set_result(self._load_segmenter(checkpoint))
+            except Exception as error:  # It belongs to the one who waits for the result.
+                loaded.set_exception(error)
+
+        self._loader = threading.Thread(target=load, name='load_model', daemon=True)
+        self._loader.start()
+
+    def _adopt(self, segmenter: Segmenter, checkpoint: str) -> None:
+        """Let a loaded network take over."""
+        old = self._segmenter
+        if old is None:
+            segmenter.close()
+            raise CheckpointError('the node was cleaned up meanwhile')
+        self._segmenter = segmenter
+        if self._pipeline is not None:
+            self._pipeline.exchange(segmenter)
+        else:
+            old.close()
+        self._settings.store('checkpoint', checkpoint)
+        self._announce_classes()
+
     def _report(self) -> None:
         """Publish the diagnostics; a timer calls it, so that a dead camera is reported too."""
+        self._announce_classes()
+        self._give_up_after_too_many_errors()
         array = DiagnosticArray(status=list(self._statuses()))
         array.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(array)
+
+    def _give_up_after_too_many_errors(self) -> None:
+        limit = self._settings['max_consecutive_errors']
+        if self._pipeline is None or not 0 < limit <= self._pipeline.failures_in_a_row:
+            return
+        self._warning = (
+            f'deactivated after {self._pipeline.failures_in_a_row} failed inferences in a row '
+            f'(max_consecutive_errors is {limit})'
+        )
+        self.get_logger().fatal(self._warning)
+        self.trigger_deactivate()
 
     def _statuses(self) -> Iterator[DiagnosticStatus]:
         name = self.get_fully_qualified_name().lstrip('/')
         if self._segmenter is None:
             yield idle_status(f'{name}: model', self._problem)
             return
-        yield model_status(f'{name}: model', self._segmenter)
+        failures = 0 if self._pipeline is None else self._pipeline.failures_in_a_row
+        yield model_status(f'{name}: model', self._segmenter, failures, self._warning)
         if self._pipeline is None:
             return
-        for eye in self._inputs:
-            counts = self._pipeline.counts(eye)
-            summary = self._pipeline.summary(eye)
-            silence = self._check_silence(eye, counts.received, summary.silence_s)
-            yield eye_status(f'{name}: {eye}', counts, summary, silence)
+        yield from self._eye_statuses(name, self._pipeline)
+        if len(self._outputs) > 1:
+            yield pairing_status(f'{name}: stereo', self._pipeline.pairing.summary())
 
-    def _check_silence(self, eye: str, received: int, silence_s: float) -> str:
-        """Explain a missing camera, and log it once until it is back."""
-        if silence_s < self._settings['input_timeout_s']:
-            self._silent_eyes.discard(eye)
-            return ''
-        topic = self._inputs[eye].topic_name
-        silence = explain_silence(topic, self.count_publishers(topic), received, silence_s)
-        if eye not in self._silent_eyes:
-            self._silent_eyes.add(eye)
-            self.get_logger().warning(silence)
-        return silence
+    def _eye_statuses(self, name: str, pipeline: FramePipeline) -> Iterator[DiagnosticStatus]:
+        summaries = {eye: pipeline.summary(eye) for eye in self._outputs}
+        notes = find_frame_id_notes({eye: s.frame_id for eye, s in summaries.items()})
+        limits = EyeLimits(
+            self._settings['input_timeout_s'],
+            self._settings['max_lost_fraction'],
+            self._settings['max_latency_ms'],
+        )
+        for eye, summary in summaries.items():
+            counts = pipeline.counts(eye)
+            problems: dict[str, str] = {}
+            if eye in self._inputs:
+                camera = self._inputs[eye]
+                problems = camera.refused | find_eye_problems(
+                    camera.topic, camera.count_publishers(), counts.received, summary, limits
+                )
+            note = notes.get(eye, '')
+            self._problem_log.update(eye, problems | ({'frame_id': note} if note else {}))
+            yield eye_status(
+                f'{name}: {eye}', counts, summary, problems, eye in self._inputs, note
+            )

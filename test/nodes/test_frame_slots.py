@@ -93,6 +93,44 @@ def test_take_waits_for_a_frame(slots):
     assert taken[0]['right'].content == 'frame'
 
 
+def test_a_refused_frame_is_received_and_rejected(slots):
+    slots.put('left', 'waits')
+    slots.refuse('left')
+    counts = slots.counts('left')
+    assert (counts.received, counts.rejected, counts.pending) == (2, 1, 1)
+    assert slots.take()['left'].dropped == 1
+
+
+def take_in_thread(slots, *arguments):
+    taken = []
+    thread = threading.Thread(target=lambda: taken.append(slots.take(*arguments)))
+    thread.start()
+    return thread, taken
+
+
+def test_a_patient_worker_waits_for_the_partner(slots):
+    thread, taken = take_in_thread(slots, 30.0)
+    slots.put('left', 1)
+    slots.put('right', 1)
+    thread.join(10.0)
+    assert {eye: frame.content for eye, frame in taken[0].items()} == {'left': 1, 'right': 1}
+
+
+def test_a_partner_of_another_moment_is_not_enough(slots):
+    thread, taken = take_in_thread(slots, 30.0, lambda frames: len(set(frames.values())) == 1)
+    slots.put('left', 1)
+    slots.put('right', 2)
+    slots.put('left', 2)
+    thread.join(10.0)
+    assert {eye: frame.content for eye, frame in taken[0].items()} == {'left': 2, 'right': 2}
+    assert slots.counts('left').replaced == 1
+
+
+def test_patience_ends_and_what_is_there_is_taken(slots):
+    slots.put('left', 1)
+    assert list(slots.take(0.01)) == ['left']
+
+
 def test_close_ends_the_wait(slots):
     taken = []
     thread = threading.Thread(target=lambda: taken.append(slots.take()))

@@ -25,6 +25,14 @@ from surgseg_ros.nodes.parameters import Change  # noqa: E402
 from surgseg_ros.nodes.parameters import NodeParameter  # noqa: E402
 from surgseg_ros.nodes.parameters import ParameterTable  # noqa: E402
 
+
+def parse_part(value):
+    """Accept a word or a list of numbers."""
+    if value == 'nothing':
+        raise ValueError('there must be something')
+    return value if isinstance(value, str) else tuple(value)
+
+
 TABLE = (
     NodeParameter('fixed', 'a', 'Never changes.', choices=('a', 'b')),
     NodeParameter('eyes', ['left'], 'A list.', Change.ALWAYS, choices=('left', 'right')),
@@ -32,6 +40,7 @@ TABLE = (
     NodeParameter('count', 3, 'An integer.', Change.ALWAYS, bounds=(0, 10)),
     NodeParameter('size', [0, 0], 'A pair.', Change.ALWAYS, bounds=(0, 100), length=2),
     NodeParameter('weights', 'x', 'Loaded on configure.', Change.UNCONFIGURED),
+    NodeParameter('part', 'all', 'Any type.', Change.ALWAYS, parse=parse_part),
 )
 
 
@@ -90,6 +99,7 @@ def test_an_integer_will_do_for_a_number(make_table):
         ('eyes', ['left', 'middle'], "'eyes' cannot be 'middle'; allowed: left, right"),
         ('size', [1, 2, 3], "'size' needs 2 values, got 3"),
         ('size', [1, -2], "'size' cannot be -2"),
+        ('part', 'nothing', "'part': there must be something"),
         ('fixed', 'b', 'read-only'),
     ],
 )
@@ -123,6 +133,32 @@ def test_some_changes_need_an_unconfigured_node(make_table):
     assert not result.successful
     assert 'clean up' in result.reason
     assert table['weights'] == 'y'
+
+
+def test_a_parsed_parameter_may_have_any_type(make_table):
+    node, table = make_table()
+    assert table['part'] == 'all'
+    assert change(node, 'part', [1, 2]).successful
+    assert table['part'] == (1, 2)
+    assert change(node, 'part', 'half').successful
+    assert table['part'] == 'half'
+
+
+def test_the_node_itself_may_store_what_is_in_use(make_table):
+    configured = []
+    node, table = make_table(lambda: bool(configured))
+    configured.append(True)
+    table.store('weights', 'new')
+    assert table['weights'] == 'new'
+    assert not change(node, 'weights', 'newer').successful
+    with pytest.raises(ValueError, match='out of range'):
+        table.store('count', 11)
+
+
+def test_a_table_knows_its_names(make_table):
+    _, table = make_table()
+    assert 'alpha' in table
+    assert 'beta' not in table
 
 
 def test_descriptors_tell_range_choices_and_moment(make_table):

@@ -21,7 +21,10 @@ import itertools
 from diagnostic_msgs.msg import DiagnosticArray
 from diagnostic_msgs.msg import DiagnosticStatus
 import numpy as np
+from rcl_interfaces.msg import SetParametersResult
 from rcl_interfaces.srv import GetParameters
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter as RclpyParameter
 from sensor_msgs.msg import Image
 from station import MessageLog
 from station import Station
@@ -118,12 +121,36 @@ class Rig:
         request = GetParameters.Request(names=['eyes'])
         self.station.call(GetParameters, 'segmentation/get_parameters', request)
 
+    def wait_for_status_message(self, eye: str, text: str, level: bytes | None = None) -> None:
+        """Wait until the diagnostics of an eye contain a text, at a level if one is given."""
+
+        def fulfilled(messages: list[DiagnosticArray]) -> bool:
+            status = self.status(messages[-1], eye) if messages else None
+            return status is not None and text in status.message and level in (None, status.level)
+
+        self.diagnostics.wait_for(fulfilled)
+
+    def present_status_message(self, eye: str) -> str:
+        """Return the message of the next diagnostics of an eye."""
+        before = len(self.diagnostics.messages)
+
+        def found(messages: list[DiagnosticArray]) -> list[str]:
+            statuses = [self.status(msg, eye) for msg in messages[before:]]
+            return [status.message for status in statuses if status is not None]
+
+        return found(self.diagnostics.wait_for(found))[0]
+
+    def reconnect(self) -> None:
+        """Wait until the node hears the cameras again after it had unsubscribed."""
+        for eye in self.cameras:
+            self._shake_hands(eye)
+
     def watch(self, eye: str, name: str, mask: np.ndarray) -> MessageLog:
         """Subscribe to an image that is made only on demand, and send masks until it comes."""
         log = self.station.listen(Image, f'segmentation/{eye}/{name}')
         for _ in range(HANDSHAKE_TRIES):
             self.answer(eye, self.send(eye, mask))
-            if _has_message(log):
+            if _has_more(log, 0):
                 break
         return log
 
@@ -139,19 +166,28 @@ class Rig:
     def _shake_hands(self, eye: str) -> None:
         """Send small images until both answers come, so that all ends know each other."""
         mask = np.zeros((16, 16), np.uint8)
+        logs = self.labels[eye], self.instruments[eye]
+        marks = [len(log.messages) for log in logs]
         for _ in range(HANDSHAKE_TRIES):
             self.send(eye, mask)
-            if _has_message(self.labels[eye]) and _has_message(self.instruments[eye]):
+            if all(_has_more(log, mark) for log, mark in zip(logs, marks, strict=True)):
                 break
         self.answer(eye, self.send(eye, mask))
 
 
-def _has_message(log: MessageLog) -> bool:
+def _has_more(log: MessageLog, count: int) -> bool:
     try:
-        log.wait_for_count(1, HANDSHAKE_PERIOD_S)
+        log.wait_for_count(count + 1, HANDSHAKE_PERIOD_S)
     except AssertionError:
         return False
     return True
+
+
+def change_parameter(station: Station, name: str, value: object) -> SetParametersResult:
+    """Set a parameter of the segmentation node and return the result."""
+    parameter = RclpyParameter(name, value=value).to_parameter_msg()
+    request = SetParameters.Request(parameters=[parameter])
+    return station.call(SetParameters, 'segmentation/set_parameters', request).results[0]
 
 
 def parameters_for(checkpoint: object, **others: object) -> dict[str, object]:

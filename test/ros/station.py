@@ -16,6 +16,7 @@
 
 from collections.abc import Callable
 import threading
+import time
 from typing import Any
 
 from node_process import wait_until
@@ -35,11 +36,13 @@ class MessageLog:
 
     def __init__(self) -> None:
         self._messages: list[Any] = []
+        self._arrivals_ns: list[int] = []
         self._arrived = threading.Condition()
 
     def append(self, message: Any) -> None:
         with self._arrived:
             self._messages.append(message)
+            self._arrivals_ns.append(time.time_ns())
             self._arrived.notify_all()
 
     @property
@@ -47,6 +50,12 @@ class MessageLog:
         """Return a copy of the messages so far."""
         with self._arrived:
             return list(self._messages)
+
+    @property
+    def arrivals_ns(self) -> list[int]:
+        """Return when each of the messages came, by the system clock as ROS time is."""
+        with self._arrived:
+            return list(self._arrivals_ns)
 
     def wait_for(
         self, condition: Callable[[list[Any]], object], timeout_s: float = MESSAGE_TIMEOUT_S
@@ -96,11 +105,13 @@ class Station:
         self._thread.join()
         self.node.destroy_node()
 
-    def listen(self, message_type: type, topic: str, reliable: bool = True) -> MessageLog:
+    def listen(
+        self, message_type: type, topic: str, reliable: bool = True, qos: QoSProfile | None = None
+    ) -> MessageLog:
         """Subscribe to a topic and wait until a publisher is matched."""
         log = MessageLog()
         subscription = self.node.create_subscription(
-            message_type, topic, log.append, _qos(reliable)
+            message_type, topic, log.append, qos or _qos(reliable)
         )
         wait_until(
             lambda: self.node.count_publishers(subscription.topic_name) > 0,

@@ -14,9 +14,12 @@
 
 """How the segmentation node starts, changes state and ends."""
 
+import hashlib
 import signal
 
+from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from lifecycle_msgs.srv import GetState
@@ -26,10 +29,16 @@ from rcl_interfaces.msg import Parameter
 from rcl_interfaces.msg import ParameterType
 from rcl_interfaces.msg import ParameterValue
 from rcl_interfaces.srv import SetParameters
+from rig import change_parameter
 from rig import parameters_for
 from rig import Rig
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
+from std_msgs.msg import Header
 from targets import draw_target
+from targets import make_image
+from targets import paint
+import torch
 
 READY = 'waiting for images'
 MASK = draw_target(160, 120, (80, 60), (40, 15), 0)
@@ -104,6 +113,69 @@ def test_unusable_settings_leave_the_node_unconfigured(
     process.wait_for_output(text)
     assert 'Traceback' not in process.output
     assert state_of(station) == 'unconfigured'
+
+
+def test_only_the_pinned_file_is_loaded(start_node, station, target_checkpoint):
+    digest = hashlib.sha256(target_checkpoint.read_bytes()).hexdigest()
+    wrong = parameters_for(target_checkpoint, checkpoint_sha256='0' * 64)
+    process = start_node('segmentation_node', wrong)
+    process.wait_for_output(f'its SHA-256 is {digest}')
+    assert state_of(station) == 'unconfigured'
+    assert change_parameter(station, 'checkpoint_sha256', digest.upper()).successful
+    assert change_state(station, Transition.TRANSITION_CONFIGURE)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='this computer has a CUDA device')
+def test_a_missing_gpu_is_replaced_by_the_cpu_only_when_allowed(
+    start_node, station, target_checkpoint
+):
+    process = start_node('segmentation_node', parameters_for(target_checkpoint, device='cuda'))
+    process.wait_for_output("device 'cuda' was asked for")
+    assert state_of(station) == 'unconfigured'
+    assert change_parameter(station, 'allow_cpu_fallback', True).successful
+    assert change_state(station, Transition.TRANSITION_CONFIGURE)
+    assert change_state(station, Transition.TRANSITION_ACTIVATE)
+    process.wait_for_output('running on the CPU, much slower')
+    rig = Rig(station)
+    rig.wait_for_status_message('model', 'running on the CPU', DiagnosticStatus.WARN)
+    np.testing.assert_array_equal(rig.answer('left', rig.send('left', MASK))[0], MASK)
+
+
+def test_one_eye_dies_and_comes_back(start_node, station, target_checkpoint):
+    start_node('segmentation_node', parameters_for(target_checkpoint, input_timeout_s=3.0))
+    rig = Rig(station)
+    station.node.destroy_publisher(rig.cameras['right'])
+    for _ in range(200):
+        np.testing.assert_array_equal(rig.answer('left', rig.send('left', MASK))[0], MASK)
+        assert 'no image' not in rig.present_status_message('left')
+        if 'nobody publishes it' in rig.present_status_message('right'):
+            break
+    rig.cameras['right'] = station.advertise(Image, 'right/image_raw')
+    rig.reconnect()
+    np.testing.assert_array_equal(rig.answer('right', rig.send('right', MASK))[0], MASK)
+
+
+def test_a_clock_that_jumps_back_and_a_looping_bag_change_nothing(
+    start_node, station, target_checkpoint
+):
+    parameters = parameters_for(target_checkpoint, use_sim_time=True, max_image_age_ms=500.0)
+    start_node('segmentation_node', parameters)
+    clock = station.advertise(Clock, '/clock')
+    rig = Rig(station)
+    for second in (100, 101, 102, 100, 101, 50):
+        clock.publish(Clock(clock=Time(sec=second)))
+        rig.diagnostics.wait_for(
+            lambda messages, now=second: [m for m in messages[-1:] if m.header.stamp.sec == now]
+        )
+        header = Header(stamp=Time(sec=second, nanosec=5), frame_id='bag')
+        answers = len(rig.instruments['left'].messages)
+        rig.cameras['left'].publish(make_image(paint(MASK), header))
+        newest = rig.instruments['left'].wait_for_count(answers + 1)[-1]
+        assert newest.header == header
+        assert newest.timing.received.sec == second
+    stale = rig.present_status('left')['stale']
+    rig.cameras['left'].publish(make_image(paint(MASK), Header(stamp=Time(sec=49))))
+    rig.wait_for_status('left', lambda values: int(values['stale']) == int(stale) + 1)
 
 
 def test_a_damaged_checkpoint_is_named(start_node, station, tmp_path):

@@ -18,11 +18,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from rcl_interfaces.msg import Parameter
-from rcl_interfaces.msg import ParameterType
-from rcl_interfaces.msg import ParameterValue
 from rcl_interfaces.srv import DescribeParameters
-from rcl_interfaces.srv import SetParameters
+from rig import change_parameter
 from rig import next_header
 from rig import parameters_for
 from rig import Rig
@@ -42,20 +39,6 @@ def rig(module_station, start_module_node, target_checkpoint) -> Iterator[Rig]:
     return Rig(module_station)
 
 
-def set_parameter(rig, name, value):
-    kinds = {
-        bool: (ParameterType.PARAMETER_BOOL, 'bool_value'),
-        int: (ParameterType.PARAMETER_INTEGER, 'integer_value'),
-        float: (ParameterType.PARAMETER_DOUBLE, 'double_value'),
-        str: (ParameterType.PARAMETER_STRING, 'string_value'),
-        list: (ParameterType.PARAMETER_STRING_ARRAY, 'string_array_value'),
-    }
-    kind, field = kinds[type(value)]
-    parameter = Parameter(name=name, value=ParameterValue(type=kind, **{field: value}))
-    request = SetParameters.Request(parameters=[parameter])
-    return rig.station.call(SetParameters, 'segmentation/set_parameters', request).results[0]
-
-
 @pytest.fixture
 def setting(rig):
     """Return a function that changes a parameter for the duration of the test."""
@@ -63,12 +46,12 @@ def setting(rig):
 
     def change(name, value, before):
         restored.append((name, before))
-        result = set_parameter(rig, name, value)
+        result = change_parameter(rig.station, name, value)
         assert result.successful, result.reason
 
     yield change
     for name, before in restored:
-        assert set_parameter(rig, name, before).successful
+        assert change_parameter(rig.station, name, before).successful
 
 
 @pytest.mark.parametrize(('width', 'height'), SIZES)
@@ -272,7 +255,7 @@ def test_old_images_are_dropped_and_counted(rig, setting):
     ],
 )
 def test_unusable_parameter_changes_are_refused_with_a_reason(rig, name, value, reason):
-    result = set_parameter(rig, name, value)
+    result = change_parameter(rig.station, name, value)
     assert not result.successful
     assert reason in result.reason.lower()
 

@@ -1,0 +1,63 @@
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Texts about topics whose two ends ask for different qualities of service."""
+
+from rclpy.qos import qos_policy_name_from_kind
+from rclpy.qos import QoSPolicyKind
+
+_SUBSCRIBER_REMEDIES = {
+    QoSPolicyKind.RELIABILITY: 'this node asks for RELIABLE, the camera offers BEST_EFFORT; '
+    'start this node with reliability:=best_effort',
+    QoSPolicyKind.DURABILITY: 'this node asks for TRANSIENT_LOCAL, the camera offers VOLATILE; '
+    'remove the durability from qos_overrides',
+}
+_PUBLISHER_REMEDIES = {
+    QoSPolicyKind.RELIABILITY: 'it asks for RELIABLE, this node was told to offer BEST_EFFORT; '
+    'remove the reliability from qos_overrides, or subscribe best effort',
+    QoSPolicyKind.DURABILITY: 'it asks for TRANSIENT_LOCAL, this node offers VOLATILE; '
+    'subscribe volatile, the data is never older than one frame',
+}
+
+
+def explain_refused_publisher(topic: str, policy: QoSPolicyKind) -> str:
+    """
+    Say why the images of a camera are not heard, and what to change.
+
+    :param topic: full name of the topic
+    :param policy: the quality of service that does not fit
+    """
+    remedy = _SUBSCRIBER_REMEDIES.get(QoSPolicyKind(policy), 'let both ends use the same')
+    return (
+        f'a publisher on {topic} is not heard: its {_name(policy)} does not fit: {remedy} '
+        f'(ros2 topic info -v {topic})'
+    )
+
+
+def explain_refused_subscriber(topic: str, policy: QoSPolicyKind) -> str:
+    """
+    Say why a subscriber of an output hears nothing, and what to change.
+
+    :param topic: full name of the topic
+    :param policy: the quality of service that does not fit
+    """
+    remedy = _PUBLISHER_REMEDIES.get(QoSPolicyKind(policy), 'let both ends use the same')
+    return (
+        f'a subscriber of {topic} hears nothing: its {_name(policy)} does not fit: {remedy} '
+        f'(ros2 topic info -v {topic})'
+    )
+
+
+def _name(policy: QoSPolicyKind) -> str:
+    return qos_policy_name_from_kind(QoSPolicyKind(policy))

@@ -1,0 +1,173 @@
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What the worker survives; test/ros shows what it does with frames that go well."""
+
+from collections.abc import Callable
+import time
+
+import pytest
+
+rclpy = pytest.importorskip('rclpy')
+
+from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
+import numpy as np  # noqa: E402
+from rclpy.executors import SingleThreadedExecutor  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
+from std_msgs.msg import Header  # noqa: E402
+
+from surgseg_ros.inference.segmenter import Segmenter  # noqa: E402
+from surgseg_ros.nodes.eye_outputs import EyeOutputs  # noqa: E402
+from surgseg_ros.nodes.frame_pipeline import FramePipeline  # noqa: E402
+from surgseg_ros.nodes.frame_pipeline import LONGEST_TEXT  # noqa: E402
+from surgseg_ros.nodes.images import array_to_image  # noqa: E402
+from surgseg_ros.nodes.parameters import ParameterTable  # noqa: E402
+from surgseg_ros.nodes.segmentation import SegmentationNode  # noqa: E402
+from surgseg_ros.nodes.segmentation_parameters import PARAMETERS  # noqa: E402
+
+TIMEOUT_S = 30.0
+
+
+class FailingSegmenter(Segmenter):
+    """A network whose device has failed, as no test can make a real one do."""
+
+    closed = False
+
+    def segment(self, images, confidence=False):
+        raise RuntimeError('CUDA error: an illegal memory access was encountered' + 1000 * '.')
+
+    def close(self):
+        self.closed = True
+        super().close()
+
+
+@pytest.fixture
+def context():
+    context = rclpy.Context()
+    rclpy.init(context=context, args=[])
+    yield context
+    rclpy.shutdown(context=context)
+
+
+@pytest.fixture
+def start_pipeline(context, red_checkpoint):
+    """Return a function that starts a pipeline of one eye with a failing network."""
+    running = []
+
+    def start(recover=lambda error: None):
+        node = rclpy.lifecycle.LifecycleNode('segmentation', context=context)
+        table = ParameterTable(node, PARAMETERS)
+        outputs = {'left': EyeOutputs(node, 'left', table)}
+        segmenter = FailingSegmenter(red_checkpoint, 'cpu')
+        pipeline = FramePipeline(node, segmenter, outputs, table, recover)
+        pipeline.start()
+        running.append((node, pipeline))
+        return pipeline, segmenter, node
+
+    yield start
+    for node, pipeline in running:
+        pipeline.stop()
+        node.destroy_node()
+
+
+def make_frame():
+    return array_to_image(np.zeros((24, 32, 3), np.uint8), 'rgb8', Header(frame_id='camera'))
+
+
+def wait_for(condition: Callable[[], object]):
+    deadline = time.monotonic() + TIMEOUT_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def submit(pipeline, msg):
+    """Submit a frame and wait until the worker is done with it."""
+    pipeline.submit('left', msg)
+    wait_for(lambda: pipeline.counts('left').pending == 0)
+    return pipeline.counts('left')
+
+
+def test_failed_inferences_are_counted_and_survived(start_pipeline):
+    pipeline, *_ = start_pipeline()
+    for number in (1, 2, 3):
+        assert submit(pipeline, make_frame()).rejected == number
+    assert pipeline.failures_in_a_row == 3
+    summary = pipeline.summary('left')
+    assert summary.rejected == {'inference': 3}
+    assert summary.last_error.startswith('RuntimeError: CUDA error')
+    assert len(summary.last_error) < LONGEST_TEXT + 10
+
+
+def test_a_replacement_goes_on_after_a_failure(start_pipeline, red_checkpoint):
+    replacements = [Segmenter(red_checkpoint, 'cpu')]
+    pipeline, failed, _ = start_pipeline(
+        lambda error: replacements.pop() if replacements else None
+    )
+    assert submit(pipeline, make_frame()).rejected == 1
+    counts = submit(pipeline, make_frame())
+    assert (counts.processed, counts.rejected) == (1, 1)
+    assert pipeline.failures_in_a_row == 0
+    assert failed.closed
+
+
+def test_a_frame_with_an_impossible_stamp_never_waits(start_pipeline):
+    pipeline, *_ = start_pipeline()
+    for sec, nanosec in ((-1, 0), (0, 1_000_000_000)):
+        msg = make_frame()
+        msg.header.stamp.sec, msg.header.stamp.nanosec = sec, nanosec
+        pipeline.submit('left', msg)
+    assert pipeline.summary('left').rejected == {'stamp': 2}
+    assert pipeline.counts('left').rejected == 2
+
+
+def test_a_frame_of_endless_data_never_waits(start_pipeline):
+    pipeline, _, node = start_pipeline()
+    node.set_parameters([Parameter('max_image_pixels', value=10)])
+    pipeline.submit('left', Image(width=1, height=1, step=3, encoding='rgb8', data=bytes(81)))
+    assert pipeline.summary('left').rejected == {'too_large': 1}
+
+
+def test_too_many_failures_deactivate_the_node(monkeypatch, red_checkpoint):
+    monkeypatch.setattr(SegmentationNode, '_create_segmenter', make_failing_segmenter)
+    arguments = ['--ros-args', '-p', f'checkpoint:={red_checkpoint}', '-p', 'eyes:=[left]']
+    rclpy.init(args=[*arguments, '-p', 'max_consecutive_errors:=2'])
+    executor = SingleThreadedExecutor()
+    node = SegmentationNode()
+    executor.add_node(node)
+    statuses = []
+    node.create_subscription(DiagnosticArray, '/diagnostics', statuses.append, 10)
+    camera = node.create_publisher(Image, 'left/image_raw', 1)
+
+    def has_unsubscribed():
+        camera.publish(make_frame())
+        executor.spin_once(timeout_sec=0.05)
+        return statuses and camera.get_subscription_count() == 0
+
+    def has_reported():
+        executor.spin_once(timeout_sec=0.05)
+        return any('deactivated after' in s.message for msg in statuses for s in msg.status)
+
+    try:
+        wait_for(has_unsubscribed)
+        wait_for(has_reported)
+    finally:
+        executor.shutdown()
+        node.destroy_node()
+        rclpy.shutdown()
+
+
+def make_failing_segmenter(node, checkpoint, device):
+    return FailingSegmenter(checkpoint, 'cpu')
