@@ -15,8 +15,8 @@
 """
 Segment the images of a stereo endoscope: the launch file of the robot computer.
 
-Cameras publish ``<namespace>/left/image_raw`` and ``<namespace>/right/image_raw``; results come
-under ``<namespace>/segmentation``.
+Cameras publish ``<namespace>/left/image_raw`` and ``<namespace>/right/image_raw``, or wherever the
+rig of ``config/rigs.yaml`` does; results come under ``<namespace>/segmentation``.
 """
 
 import os
@@ -36,21 +36,21 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from surgseg_ros.nodes.process_environment import large_image_variables
 from surgseg_ros.nodes.process_environment import malloc_variables
+from surgseg_ros.nodes.rigs import EYES
+from surgseg_ros.nodes.rigs import load_rigs
+from surgseg_ros.nodes.rigs import RAW
 
+RESPAWN_DELAY_S = 2.0
 RVIZ_NAMESPACE = '/endoscope'
-RVIZ_TOPICS = (
-    'segmentation/left/overlay',
-    'segmentation/right/overlay',
-    'left/image_raw',
-    'right/image_raw',
-)
+RVIZ_OUTPUTS = ('overlay', 'color', 'markers', 'camera_info')
+"""Topics of each eye of the node in segmentation.rviz; RViz derives the last from the color."""
 
 
 def generate_launch_description() -> LaunchDescription:
     """Describe the segmentation node, its environment and, if wanted, RViz."""
     config = os.path.join(get_package_share_directory('surgseg_ros'), 'config')
+    rigs = load_rigs()
 
-    namespace = LaunchConfiguration('namespace')
     use_large_image_profile = LaunchConfiguration('use_large_image_profile')
     tune_malloc = LaunchConfiguration('tune_malloc')
 
@@ -58,6 +58,13 @@ def generate_launch_description() -> LaunchDescription:
         'namespace',
         default_value='',
         description='Namespace of the camera topics and of the node, such as jhu_daVinci',
+    )
+    declare_rig_cmd = DeclareLaunchArgument(
+        'rig',
+        default_value='',
+        choices=['', *rigs],
+        description='Cameras to listen to, whatever the namespace, from config/rigs.yaml; '
+        'empty: left/image_raw and right/image_raw in the namespace',
     )
     declare_params_file_cmd = DeclareLaunchArgument(
         'params_file',
@@ -86,13 +93,33 @@ def generate_launch_description() -> LaunchDescription:
         'eyes',
         default_value='',
         description="Cameras: '[left, right]', or '[left]' for a mono rig; "
-        'empty: as in params_file',
+        'empty: those of the rig, else as in params_file',
+    )
+    declare_image_transport_cmd = DeclareLaunchArgument(
+        'image_transport',
+        default_value='',
+        choices=['', 'raw', 'compressed'],
+        description='compressed: JPEG or PNG from <eye>/image_raw/compressed; '
+        'empty: that of the rig, else as in params_file',
+    )
+    declare_crop_cmd = DeclareLaunchArgument(
+        'crop',
+        default_value='',
+        description='Part of the image that the network sees: none, auto (without the black '
+        "border) or '[x, y, width, height]' in px; empty: as in params_file",
     )
     declare_autostart_cmd = DeclareLaunchArgument(
         'autostart',
         default_value='true',
         choices=['true', 'false'],
         description='Configure and activate the node; false: do so by ros2 lifecycle',
+    )
+    declare_respawn_cmd = DeclareLaunchArgument(
+        'respawn',
+        default_value='false',
+        choices=['true', 'false'],
+        description=f'Start the node again {RESPAWN_DELAY_S:g} s after it ended, however it did; '
+        'with autostart it comes back active',
     )
     declare_use_sim_time_cmd = DeclareLaunchArgument(
         'use_sim_time',
@@ -124,7 +151,7 @@ def generate_launch_description() -> LaunchDescription:
         'rviz',
         default_value='false',
         choices=['true', 'false'],
-        description='Show both overlays in RViz',
+        description='Show overlays, class colors and markers in RViz',
     )
 
     set_profile_cmds = [
@@ -136,25 +163,23 @@ def generate_launch_description() -> LaunchDescription:
         for name, value in malloc_variables(os.environ).items()
     ]
     start_segmentation_cmd = OpaqueFunction(function=_start_segmentation)
-    start_rviz_cmd = Node(
-        package='rviz2',
-        executable='rviz2',
-        namespace=namespace,
-        arguments=['-d', os.path.join(config, 'segmentation.rviz')],
-        # A rule with a relative target follows the namespace of the node.
-        remappings=[(f'{RVIZ_NAMESPACE}/{topic}', topic) for topic in RVIZ_TOPICS],
-        condition=IfCondition(LaunchConfiguration('rviz')),
+    start_rviz_cmd = OpaqueFunction(
+        function=_start_rviz, condition=IfCondition(LaunchConfiguration('rviz'))
     )
 
     return LaunchDescription(
         [
             declare_namespace_cmd,
+            declare_rig_cmd,
             declare_params_file_cmd,
             declare_checkpoint_cmd,
             declare_branch_cmd,
             declare_device_cmd,
             declare_eyes_cmd,
+            declare_image_transport_cmd,
+            declare_crop_cmd,
             declare_autostart_cmd,
+            declare_respawn_cmd,
             declare_use_sim_time_cmd,
             declare_use_large_image_profile_cmd,
             declare_tune_malloc_cmd,
@@ -170,8 +195,15 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def _start_segmentation(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """Start the node; arguments that were given go before the parameter file."""
-    types = {'checkpoint': str, 'branch': str, 'device': str, 'eyes': list[str]}
+    """Start the node; the rig overrides the parameter file, given arguments override both."""
+    types = {
+        'checkpoint': str,
+        'branch': str,
+        'device': str,
+        'eyes': list[str],
+        'image_transport': str,
+        'crop': None,  # text or four numbers
+    }
     given = {
         name: ParameterValue(LaunchConfiguration(name), value_type=value_type)
         for name, value_type in types.items()
@@ -187,7 +219,50 @@ def _start_segmentation(context: LaunchContext) -> list[LaunchDescriptionEntity]
             executable='segmentation_node',
             namespace=LaunchConfiguration('namespace'),
             output='screen',
-            parameters=[ParameterFile(LaunchConfiguration('params_file')), flags, given],
+            parameters=[
+                ParameterFile(LaunchConfiguration('params_file')),
+                _rig_parameters(context),
+                flags,
+                given,
+            ],
+            remappings=_rig_remappings(context),
             arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')],
+            respawn=LaunchConfiguration('respawn').perform(context) == 'true',
+            respawn_delay=RESPAWN_DELAY_S,
         )
     ]
+
+
+def _start_rviz(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Start RViz; its configuration names the topics of the demo."""
+    inputs = {f'{eye}/image_raw': f'{eye}/image_raw' for eye in EYES}
+    inputs.update(_rig_remappings(context))
+    outputs = [f'segmentation/{eye}/{name}' for eye in EYES for name in RVIZ_OUTPUTS]
+    # A rule with a relative target follows the namespace of the node.
+    topics = {**inputs, **{name: name for name in outputs}}
+    config = os.path.join(get_package_share_directory('surgseg_ros'), 'config')
+    return [
+        Node(
+            package='rviz2',
+            executable='rviz2',
+            namespace=LaunchConfiguration('namespace'),
+            arguments=['-d', os.path.join(config, 'segmentation.rviz')],
+            remappings=[(f'{RVIZ_NAMESPACE}/{name}', topic) for name, topic in topics.items()],
+        )
+    ]
+
+
+def _rig_remappings(context: LaunchContext) -> list[tuple[str, str]]:
+    name = LaunchConfiguration('rig').perform(context)
+    return load_rigs()[name].remappings() if name else []
+
+
+def _rig_parameters(context: LaunchContext) -> dict[str, str | list[str]]:
+    """Return the parameters without which the node would wait in vain for images of the rig."""
+    name = LaunchConfiguration('rig').perform(context)
+    if not name:
+        return {}
+    rig = load_rigs()[name]
+    mono = {} if len(rig.eyes) == len(EYES) else {'eyes': list(rig.eyes)}
+    transport = {} if rig.image_transport == RAW else {'image_transport': rig.image_transport}
+    return {**mono, **transport}

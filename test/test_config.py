@@ -54,7 +54,7 @@ def test_the_profile_is_the_default_and_uses_every_transport_it_describes():
     assert root.findtext('.//dds:useBuiltinTransports', namespaces=DDS) == 'false'
 
 
-def test_rviz_shows_the_overlays_of_both_eyes():
+def test_rviz_shows_overlays_classes_and_markers():
     content = yaml.safe_load((CONFIG / 'segmentation.rviz').read_text(encoding='utf-8'))
     shown = {
         display['Topic']['Value']: display['Topic']['Reliability Policy']
@@ -64,4 +64,6 @@ def test_rviz_shows_the_overlays_of_both_eyes():
     assert shown == {
         '/endoscope/segmentation/left/overlay': 'Reliable',
         '/endoscope/segmentation/right/overlay': 'Reliable',
+        '/endoscope/segmentation/left/markers': 'Reliable',
+        '/endoscope/segmentation/left/color': 'Reliable',
     }

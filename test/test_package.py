@@ -17,6 +17,7 @@
 
 import ast
 import configparser
+import os
 from pathlib import Path
 import re
 import subprocess
@@ -113,8 +114,11 @@ def test_nested_message_keeps_its_values():
 
 def test_installed_executables_and_shared_files():
     prefix = Path(get_package_prefix('surgseg_ros'))
-    installed = {path.name for path in (prefix / 'lib' / 'surgseg_ros').iterdir()}
+    executables = list((prefix / 'lib' / 'surgseg_ros').iterdir())
+    installed = {path.name for path in executables}
     assert set(console_scripts()) <= installed
+    # Otherwise ros2 run and ros2 launch do not find it.
+    assert all(os.access(path, os.X_OK) for path in executables)
     assert (prefix / 'bin' / 'surgseg').is_file()
     shared = prefix / 'share' / 'surgseg_ros'
     for directory in ('launch', 'config'):
