@@ -103,7 +103,8 @@ class Overlay:
 
     def _digest(self, underlay: str) -> str:
         build_files = [self._checkout / name for name in _BUILD_FILES]
-        build_files += (self._checkout / 'msg').glob('*.msg')
+        for interface in ('msg', 'srv'):
+            build_files += (self._checkout / interface).glob(f'*.{interface}')
         return digest_of(
             [underlay, *describe_contents(self._checkout, build_files), *self._list_linked_files()]
         )

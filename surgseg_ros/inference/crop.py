@@ -170,8 +170,9 @@ def parse_crop(value: object) -> CropMode:
         return CropMode(automatic=word == AUTOMATIC_CROP)
     numbers = _read_integers(_parse_list(word) if isinstance(value, str) else value)
     if len(numbers) != 4:
+        shown = value if isinstance(value, str) or not isinstance(value, Iterable) else [*value]
         raise ValueError(
-            f"crop {value!r} is neither '{NO_CROP}' nor '{AUTOMATIC_CROP}' nor four integers "
+            f"crop {shown!r} is neither '{NO_CROP}' nor '{AUTOMATIC_CROP}' nor four integers "
             '[x, y, width, height] such as [320, 28, 1280, 1024]'
         )
     x, y, width, height = numbers

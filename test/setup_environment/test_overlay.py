@@ -32,7 +32,8 @@ def checkout(tmp_path):
     """Return a small copy of what the workspace is built from."""
     for name in ('CMakeLists.txt', 'package.xml', 'setup.cfg'):
         shutil.copy(CHECKOUT / name, tmp_path)
-    shutil.copytree(CHECKOUT / 'msg', tmp_path / 'msg')
+    for interface in ('msg', 'srv'):
+        shutil.copytree(CHECKOUT / interface, tmp_path / interface)
     for name in ('surgseg_ros', 'launch', 'config'):
         (tmp_path / name).mkdir()
     (tmp_path / 'surgseg_ros' / '__init__.py').write_text('')
@@ -51,7 +52,9 @@ def test_build_is_remembered_per_underlay(checkout):
     assert not overlay.is_built('jazzy')
 
 
-@pytest.mark.parametrize('name', ['msg/Instrument.msg', 'setup.cfg', 'surgseg_ros/__init__.py'])
+@pytest.mark.parametrize(
+    'name', ['msg/Instrument.msg', 'srv/LoadModel.srv', 'setup.cfg', 'surgseg_ros/__init__.py']
+)
 def test_changed_build_input_needs_a_build(checkout, name):
     overlay = Overlay(checkout)
     build(overlay, 'wheels')
