@@ -32,6 +32,7 @@ from surgseg_ros.nodes.eye_outputs import EyeOutputs
 from surgseg_ros.nodes.frame_pipeline import FramePipeline
 from surgseg_ros.nodes.parameters import ParameterTable
 from surgseg_ros.nodes.qos_conflicts import explain_refused_publisher
+from surgseg_ros.nodes.qos_conflicts import has_refused_publisher
 from surgseg_ros.nodes.segmentation_parameters import COMPRESSED
 
 
@@ -84,6 +85,11 @@ class CameraInput:
     @property
     def refused(self) -> dict[str, str]:
         """Return an explanation for each topic with a publisher whose QoS does not fit."""
+        for subscription in (self._images, self._calibration):
+            # The event tells that such a publisher came, the graph whether it is still there.
+            topic = subscription.topic_name
+            if topic in self._refused and not has_refused_publisher(self._node, subscription):
+                del self._refused[topic]
         return dict(self._refused)
 
     def count_publishers(self) -> int:

@@ -48,6 +48,7 @@ from surgseg_ros.nodes.instrument_markers import make_instrument_markers
 from surgseg_ros.nodes.instrument_messages import region_to_instrument
 from surgseg_ros.nodes.parameters import ParameterTable
 from surgseg_ros.nodes.qos_conflicts import explain_refused_subscriber
+from surgseg_ros.nodes.qos_conflicts import has_refused_subscriber
 from surgseg_ros.perception.overlay import draw_instruments
 from surgseg_ros.perception.overlay import draw_overlay
 
@@ -70,6 +71,8 @@ class EyeOutputs:
         self._node = node
         self._eye = eye
         self._parameters = parameters
+        self._managed: list[LifecyclePublisher] = []
+        self._refused: dict[str, str] = {}
         self.camera_info: CameraInfo | None = None
         """The newest calibration that came from the camera."""
         self._label_image = self._create(Image, 'label_image')
@@ -91,21 +94,23 @@ class EyeOutputs:
 
     def destroy(self) -> None:
         """Destroy all publishers."""
-        for publisher in (
-            self._label_image,
-            self._instruments,
-            self._confidence,
-            self._color,
-            self._overlay,
-            self._overlay_jpeg,
-            self._markers,
-            self._camera_info,
-        ):
+        for publisher in self._managed:
             self._node.destroy_lifecycle_publisher(publisher)
-        if self._detections is not None:
-            self._node.destroy_lifecycle_publisher(self._detections)
         if self._label_info is not None:
             self._node.destroy_publisher(self._label_info)
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """Return an explanation for each topic with a subscriber whose QoS does not fit."""
+        publishers: list[Publisher] = [*self._managed]
+        if self._label_info is not None:
+            publishers.append(self._label_info)
+        for publisher in publishers:
+            # The event tells that such a subscriber came, the graph whether it is still there.
+            topic = publisher.topic_name
+            if topic in self._refused and not has_refused_subscriber(self._node, publisher):
+                del self._refused[topic]
+        return dict(self._refused)
 
     def announce_classes(self, label_set: LabelSet) -> None:
         """Tell everybody, late joiners too, what the label image means; no news, no message."""
@@ -192,7 +197,7 @@ class EyeOutputs:
     def _create(
         self, message_type: type, name: str, depth: int = IMAGE_DEPTH
     ) -> LifecyclePublisher:
-        return self._node.create_lifecycle_publisher(
+        publisher = self._node.create_lifecycle_publisher(
             message_type,
             f'~/{self._eye}/{name}',
             QoSProfile(
@@ -203,6 +208,8 @@ class EyeOutputs:
             event_callbacks=self._event_callbacks(name),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
+        self._managed.append(publisher)
+        return publisher
 
     def _create_label_info(self) -> Publisher:
         """Create a publisher that is not managed: the classes are known before activation."""
@@ -220,14 +227,12 @@ class EyeOutputs:
         )
 
     def _event_callbacks(self, name: str) -> PublisherEventCallbacks:
-        topic = f'{self._node.get_fully_qualified_name()}/{self._eye}/{name}'
+        topic = self._node.resolve_topic_name(f'~/{self._eye}/{name}')
 
-        def warn(event: Any) -> None:
-            self._node.get_logger().warning(
-                explain_refused_subscriber(topic, event.last_policy_kind)
-            )
+        def note_refusal(event: Any) -> None:
+            self._refused[topic] = explain_refused_subscriber(topic, event.last_policy_kind)
 
-        return PublisherEventCallbacks(incompatible_qos=warn)
+        return PublisherEventCallbacks(incompatible_qos=note_refusal)
 
 
 class _Views:

@@ -12,10 +12,16 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Texts about topics whose two ends ask for different qualities of service."""
+"""Topics whose two ends ask for different qualities of service: who, why, and the remedy."""
 
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import qos_check_compatible
 from rclpy.qos import qos_policy_name_from_kind
+from rclpy.qos import QoSCompatibility
 from rclpy.qos import QoSPolicyKind
+from rclpy.qos import QoSProfile
+from rclpy.subscription import Subscription
 
 _SUBSCRIBER_REMEDIES = {
     QoSPolicyKind.RELIABILITY: 'this node asks for RELIABLE, the camera offers BEST_EFFORT; '
@@ -61,3 +67,25 @@ def explain_refused_subscriber(topic: str, policy: QoSPolicyKind) -> str:
 
 def _name(policy: QoSPolicyKind) -> str:
     return qos_policy_name_from_kind(QoSPolicyKind(policy))
+
+
+def has_refused_publisher(node: Node, subscription: Subscription) -> bool:
+    """Tell whether a publisher is there now that a subscription cannot hear."""
+    publishers = node.get_publishers_info_by_topic(subscription.topic_name)
+    return any(
+        _is_conflict(publisher.qos_profile, subscription.qos_profile) for publisher in publishers
+    )
+
+
+def has_refused_subscriber(node: Node, publisher: Publisher) -> bool:
+    """Tell whether a subscriber is there now that cannot hear a publisher."""
+    subscriptions = node.get_subscriptions_info_by_topic(publisher.topic_name)
+    return any(
+        _is_conflict(publisher.qos_profile, subscription.qos_profile)
+        for subscription in subscriptions
+    )
+
+
+def _is_conflict(offered: QoSProfile, requested: QoSProfile) -> bool:
+    compatibility, _ = qos_check_compatible(offered, requested)
+    return compatibility == QoSCompatibility.ERROR

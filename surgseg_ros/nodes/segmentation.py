@@ -376,10 +376,10 @@ class SegmentationNode(LifecycleNode):
         )
         for eye, summary in summaries.items():
             counts = pipeline.counts(eye)
-            problems: dict[str, str] = {}
+            problems = self._outputs[eye].refused
             if eye in self._inputs:
                 camera = self._inputs[eye]
-                problems = camera.refused | find_eye_problems(
+                problems |= camera.refused | find_eye_problems(
                     camera.topic, camera.count_publishers(), counts.received, summary, limits
                 )
             note = notes.get(eye, '')

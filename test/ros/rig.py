@@ -25,12 +25,14 @@ from rcl_interfaces.msg import SetParametersResult
 from rcl_interfaces.srv import GetParameters
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter as RclpyParameter
+from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 from station import MessageLog
 from station import Station
 from std_msgs.msg import Header
 from surgseg_ros.msg import InstrumentArray
 from targets import make_image
+from targets import make_png
 from targets import paint
 
 HANDSHAKE_PERIOD_S = 0.2
@@ -53,11 +55,21 @@ class Rig:
 
     :param station: the test's node, in the namespace of the segmentation node
     :param eyes: cameras of the node
+    :param compressed: send PNG files, to a node whose ``image_transport`` is compressed
     """
 
-    def __init__(self, station: Station, eyes: Sequence[str] = ('left', 'right')) -> None:
+    def __init__(
+        self,
+        station: Station,
+        eyes: Sequence[str] = ('left', 'right'),
+        compressed: bool = False,
+    ) -> None:
         self.station = station
-        self.cameras = {eye: station.advertise(Image, f'{eye}/image_raw') for eye in eyes}
+        self._compressed = compressed
+        message_type, suffix = (CompressedImage, '/compressed') if compressed else (Image, '')
+        self.cameras = {
+            eye: station.advertise(message_type, f'{eye}/image_raw{suffix}') for eye in eyes
+        }
         self.labels = {
             eye: station.listen(Image, f'segmentation/{eye}/label_image') for eye in eyes
         }
@@ -78,7 +90,10 @@ class Rig:
     ) -> Header:
         """Publish the image of a mask and return its header."""
         header = next_header(frame_id)
-        self.cameras[eye].publish(make_image(paint(mask), header, encoding, padding))
+        if self._compressed:
+            self.cameras[eye].publish(make_png(paint(mask), header))
+        else:
+            self.cameras[eye].publish(make_image(paint(mask), header, encoding, padding))
         return header
 
     def answer(self, eye: str, header: Header) -> tuple[np.ndarray, InstrumentArray]:

@@ -341,20 +341,25 @@ def test_a_best_effort_camera_and_a_reliable_node_are_told_apart(
 ):
     process = start_node('segmentation_node', parameters_for(target_checkpoint))
     process.wait_for_output('waiting for images')
-    station.node.create_publisher(
+    publisher = station.node.create_publisher(
         Image, 'left/image_raw', QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
     )
     process.wait_for_output('reliability:=best_effort')
+    topic = publisher.topic_name
+    station.node.destroy_publisher(publisher)
+    process.wait_for_output(f'left: {topic} problem over')
     assert process.output.count('is not heard: its RELIABILITY does not fit') == 1
 
 
 def test_a_subscriber_that_wants_latched_images_is_told(start_node, station, target_checkpoint):
     process = start_node('segmentation_node', parameters_for(target_checkpoint))
     process.wait_for_output('waiting for images')
-    station.node.create_subscription(
+    subscription = station.node.create_subscription(
         Image, 'segmentation/left/label_image', lambda msg: None, LATCHED
     )
     process.wait_for_output('hears nothing: its DURABILITY does not fit')
+    station.node.destroy_subscription(subscription)
+    process.wait_for_output('label_image problem over')
 
 
 def test_late_joiners_learn_the_classes(start_node, station, target_checkpoint):
