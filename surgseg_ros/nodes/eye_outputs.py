@@ -102,7 +102,7 @@ class EyeOutputs:
     @property
     def refused(self) -> dict[str, str]:
         """Return an explanation for each topic with a subscriber whose QoS does not fit."""
-        publishers: list[Publisher] = [*self._managed]
+        publishers: list[Publisher[Any]] = [*self._managed]
         if self._label_info is not None:
             publishers.append(self._label_info)
         for publisher in publishers:
@@ -197,7 +197,7 @@ class EyeOutputs:
     def _create(
         self, message_type: type, name: str, depth: int = IMAGE_DEPTH
     ) -> LifecyclePublisher:
-        publisher = self._node.create_lifecycle_publisher(
+        publisher: LifecyclePublisher = self._node.create_lifecycle_publisher(
             message_type,
             f'~/{self._eye}/{name}',
             QoSProfile(

@@ -34,7 +34,6 @@ from std_srvs.srv import SetBool
 
 from surgseg_ros.inference.checkpoints import check_permitted
 from surgseg_ros.inference.checkpoints import CheckpointError
-from surgseg_ros.inference.segmenter import DeviceError
 from surgseg_ros.inference.segmenter import Segmenter
 from surgseg_ros.nodes.camera_input import CameraInput
 from surgseg_ros.nodes.diagnostics import eye_status
@@ -49,10 +48,11 @@ from surgseg_ros.nodes.frame_pipeline import FramePipeline
 from surgseg_ros.nodes.parameters import ParameterTable
 from surgseg_ros.nodes.problem_log import ProblemLog
 from surgseg_ros.nodes.segmentation_parameters import PARAMETERS
+from surgseg_ros.nodes.segmenter_loader import SegmenterLoader
+from surgseg_ros.nodes.segmenter_loader import USER_ERRORS
 from surgseg_ros.srv import LoadModel
 
 DIAGNOSTICS_PERIOD_S = 1.0
-USER_ERRORS = (CheckpointError, DeviceError)
 
 
 class SegmentationNode(LifecycleNode):
@@ -69,11 +69,12 @@ class SegmentationNode(LifecycleNode):
         self._pipeline: FramePipeline | None = None
         self._outputs: dict[str, EyeOutputs] = {}
         self._inputs: dict[str, CameraInput] = {}
-        self._loader: threading.Thread | None = None
+        self._loading: threading.Thread | None = None
         self._problem = ''
-        self._warning = ''
+        self._surrender = ''
         self._problem_log = ProblemLog(self.get_logger())
         self._settings = ParameterTable(self, PARAMETERS, self._is_configured)
+        self._loader = SegmenterLoader(self._settings, self.get_logger())
         # From here on a change comes from outside; the values of the start were the operator's.
         self.add_on_set_parameters_callback(self._check_checkpoint_change)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
@@ -153,63 +154,21 @@ class SegmentationNode(LifecycleNode):
             return TransitionCallbackReturn.ERROR
 
     def _configure(self) -> None:
-        self._warning = ''
-        self._segmenter = self._load_segmenter(self._settings['checkpoint'])
+        self._surrender = ''
+        self._segmenter = self._loader.load(self._settings['checkpoint'])
         eyes = list(dict.fromkeys(self._settings['eyes']))
         self._outputs = {eye: EyeOutputs(self, eye, self._settings) for eye in eyes}
         self._announce_classes()
         self._problem = ''
 
-    def _load_segmenter(self, checkpoint: str) -> Segmenter:
-        """Load a network and warm it up, on the CPU if its device fails and that is allowed."""
-        try:
-            segmenter = self._create_segmenter(checkpoint, self._settings['device'])
-        except (DeviceError, RuntimeError) as error:
-            on_cpu = self._settings['device'] == 'cpu'
-            if on_cpu or not self._settings['allow_cpu_fallback']:
-                raise
-            segmenter = self._fall_back(checkpoint, error)
-        if segmenter.info.notice:
-            self.get_logger().warning(
-                f"weights '{segmenter.checkpoint_name}': {segmenter.info.notice}"
-            )
-        return segmenter
-
-    def _create_segmenter(self, checkpoint: str, device: str) -> Segmenter:
-        width, height = self._settings['input_size']
-        segmenter = Segmenter(
-            checkpoint,
-            device,
-            self._settings['branch'],
-            (width, height) if width and height else None,
-            self._settings['threads'],
-            self._settings['checkpoint_sha256'],
-        )
-        segmenter.warm_up(len(set(self._settings['eyes'])))
-        return segmenter
-
-    def _fall_back(self, checkpoint: str, error: Exception) -> Segmenter:
-        segmenter = self._create_segmenter(checkpoint, 'cpu')
-        self._warning = (
-            f"running on the CPU, much slower: device '{self._settings['device']}' failed with "
-            f'{type(error).__name__}: {error}'
-        )
-        self.get_logger().error(f'{self._warning} (allow_cpu_fallback)')
-        return segmenter
-
     def _recover(self, error: Exception) -> Segmenter | None:
-        """Return a segmenter on the CPU after a failure on the GPU, where that is allowed."""
-        segmenter = self._segmenter
-        if segmenter is None or segmenter.device == 'cpu':
+        """Return another segmenter to go on with after a failed inference, if there is one."""
+        if self._segmenter is None:
             return None
-        if not self._settings['allow_cpu_fallback']:
-            return None
-        try:
-            self._segmenter = self._fall_back(self._settings['checkpoint'], error)
-        except (*USER_ERRORS, RuntimeError) as failure:
-            self.get_logger().error(f'no way to go on with the CPU either: {failure}')
-            return None
-        return self._segmenter
+        replacement = self._loader.recover(self._segmenter, error)
+        if replacement is not None:
+            self._segmenter = replacement
+        return replacement
 
     def _announce_classes(self) -> None:
         for outputs in self._outputs.values():
@@ -251,8 +210,8 @@ class SegmentationNode(LifecycleNode):
 
     def _release(self) -> None:
         self._deactivate()
-        if self._loader is not None:
-            self._loader.join()
+        if self._loading is not None:
+            self._loading.join()
         for outputs in self._outputs.values():
             outputs.destroy()
         self._outputs = {}
@@ -307,18 +266,18 @@ class SegmentationNode(LifecycleNode):
     def _start_loading(self, checkpoint: str, loaded: 'Future[Segmenter]') -> None:
         if self._segmenter is None:
             raise CheckpointError('the node is unconfigured; set the parameter checkpoint instead')
-        if self._loader is not None and self._loader.is_alive():
+        if self._loading is not None and self._loading.is_alive():
             raise CheckpointError('another network is being loaded; try again when it is done')
         check_permitted(checkpoint, self._settings['checkpoint_directory'])
 
         def load() -> None:
             try:
-                loaded.set_result(self._load_segmenter(checkpoint))
+                loaded.set_result(self._loader.load(checkpoint))
             except Exception as error:  # It belongs to the one who waits for the result.
                 loaded.set_exception(error)
 
-        self._loader = threading.Thread(target=load, name='load_model', daemon=True)
-        self._loader.start()
+        self._loading = threading.Thread(target=load, name='load_model', daemon=True)
+        self._loading.start()
 
     def _adopt(self, segmenter: Segmenter, checkpoint: str) -> None:
         """Let a loaded network take over."""
@@ -346,11 +305,11 @@ class SegmentationNode(LifecycleNode):
         limit = self._settings['max_consecutive_errors']
         if self._pipeline is None or not 0 < limit <= self._pipeline.failures_in_a_row:
             return
-        self._warning = (
+        self._surrender = (
             f'deactivated after {self._pipeline.failures_in_a_row} failed inferences in a row '
             f'(max_consecutive_errors is {limit})'
         )
-        self.get_logger().fatal(self._warning)
+        self.get_logger().fatal(self._surrender)
         self.trigger_deactivate()
 
     def _statuses(self) -> Iterator[DiagnosticStatus]:
@@ -359,7 +318,8 @@ class SegmentationNode(LifecycleNode):
             yield idle_status(f'{name}: model', self._problem)
             return
         failures = 0 if self._pipeline is None else self._pipeline.failures_in_a_row
-        yield model_status(f'{name}: model', self._segmenter, failures, self._warning)
+        warning = self._surrender or self._loader.warning
+        yield model_status(f'{name}: model', self._segmenter, failures, warning)
         if self._pipeline is None:
             return
         yield from self._eye_statuses(name, self._pipeline)

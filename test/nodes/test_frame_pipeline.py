@@ -36,6 +36,7 @@ from surgseg_ros.nodes.images import array_to_image  # noqa: E402
 from surgseg_ros.nodes.parameters import ParameterTable  # noqa: E402
 from surgseg_ros.nodes.segmentation import SegmentationNode  # noqa: E402
 from surgseg_ros.nodes.segmentation_parameters import PARAMETERS  # noqa: E402
+from surgseg_ros.nodes.segmenter_loader import SegmenterLoader  # noqa: E402
 
 TIMEOUT_S = 30.0
 
@@ -141,7 +142,7 @@ def test_a_frame_of_endless_data_never_waits(start_pipeline):
 
 
 def test_too_many_failures_deactivate_the_node(monkeypatch, red_checkpoint):
-    monkeypatch.setattr(SegmentationNode, '_create_segmenter', make_failing_segmenter)
+    monkeypatch.setattr(SegmenterLoader, 'load', make_failing_segmenter)
     arguments = ['--ros-args', '-p', f'checkpoint:={red_checkpoint}', '-p', 'eyes:=[left]']
     rclpy.init(args=[*arguments, '-p', 'max_consecutive_errors:=2'])
     executor = SingleThreadedExecutor()
@@ -169,5 +170,5 @@ def test_too_many_failures_deactivate_the_node(monkeypatch, red_checkpoint):
         rclpy.shutdown()
 
 
-def make_failing_segmenter(node, checkpoint, device):
+def make_failing_segmenter(loader, checkpoint):
     return FailingSegmenter(checkpoint, 'cpu')
