@@ -14,6 +14,8 @@
 
 """The parameters of the segmentation node: one table, from which the node declares them all."""
 
+import re
+
 from surgseg_ros.inference.checkpoints import DEFAULT_CHECKPOINT
 from surgseg_ros.inference.crop import parse_crop
 from surgseg_ros.nodes.parameters import Change
@@ -29,6 +31,15 @@ RAW, COMPRESSED = 'raw', 'compressed'
 EIGHT_K_PIXELS = 7680 * 4320
 DDS_IMAGE_PIXELS = 2**28
 """More pixels than any camera has; three bytes each, they still fit one DDS message."""
+
+
+def _parse_sha256(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch('([0-9a-fA-F]{64})?', value):
+        raise ValueError(
+            f'{value!r} is no SHA-256: it has 64 hexadecimal digits, as sha256sum prints them'
+        )
+    return value
+
 
 _INPUT = (
     NodeParameter(
@@ -99,7 +110,7 @@ _NETWORK = (
         'checkpoint_sha256',
         '',
         'SHA-256 that the file of the checkpoint must have, 64 hexadecimal digits; empty: any.',
-        Change.UNCONFIGURED,
+        parse=_parse_sha256,
     ),
     NodeParameter(
         'checkpoint_directory',

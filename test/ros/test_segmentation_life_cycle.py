@@ -117,11 +117,12 @@ def test_unusable_settings_leave_the_node_unconfigured(
 
 def test_only_the_pinned_file_is_loaded(start_node, station, target_checkpoint):
     digest = hashlib.sha256(target_checkpoint.read_bytes()).hexdigest()
-    wrong = parameters_for(target_checkpoint, checkpoint_sha256='0' * 64)
-    process = start_node('segmentation_node', wrong)
-    process.wait_for_output(f'its SHA-256 is {digest}')
+    pinned = parameters_for('mffnet_parts_sim', checkpoint_sha256=digest.upper())
+    process = start_node('segmentation_node', pinned)
+    process.wait_for_output(f'expected {digest.upper()}')
     assert state_of(station) == 'unconfigured'
-    assert change_parameter(station, 'checkpoint_sha256', digest.upper()).successful
+    assert not change_parameter(station, 'checkpoint_sha256', '').successful
+    assert change_parameter(station, 'checkpoint', str(target_checkpoint)).successful
     assert change_state(station, Transition.TRANSITION_CONFIGURE)
 
 
@@ -188,7 +189,7 @@ def test_a_damaged_checkpoint_is_named(start_node, station, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ('name', 'value'), [('eyes', ['middle']), ('branch', 'side'), ('input_size', [640])]
+    ('name', 'value'), [('eyes', ['middle']), ('branch', 'side'), ('checkpoint_sha256', 'abc')]
 )
 def test_a_value_outside_the_choices_ends_the_process_with_a_reason(start_node, name, value):
     process = start_node('segmentation_node', {name: value})
