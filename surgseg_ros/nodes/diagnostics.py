@@ -23,6 +23,7 @@ from diagnostic_msgs.msg import KeyValue
 from surgseg_ros.inference.segmenter import Segmenter
 from surgseg_ros.nodes.eye_statistics import EyeSummary
 from surgseg_ros.nodes.frame_slots import FrameCounts
+from surgseg_ros.nodes.image_encoding import quote
 from surgseg_ros.nodes.pairing_statistics import PairingSummary
 
 MOST = 0.5
@@ -93,12 +94,12 @@ def find_eye_problems(
     :param received: number of images received since activation
     :return: an explanation by kind of problem, empty when all is well
     """
-    if summary.silence_s >= limits.input_timeout_s:
-        silence = explain_silence(topic, publishers, received, summary.silence_s)
-        return {'silence': silence}
     problems = {}
     if summary.lost_fraction > limits.max_lost_fraction:
         problems['loss'] = explain_loss(topic, summary.lost_fraction)
+    elif summary.silence_s >= limits.input_timeout_s:
+        silence = explain_silence(topic, publishers, received, summary.silence_s)
+        return {'silence': silence}
     if summary.recently_rejected:
         problems['rejected'] = f'rejected images, the last one: {summary.last_error}'
     # One image that a moving tool has blurred is no reason to warn.
@@ -130,9 +131,11 @@ def find_frame_id_notes(frame_ids: Mapping[str, str | None]) -> dict[str, str]:
         if not frame_id:
             notes[eye] = 'frame_id is empty, tf cannot place the camera'
         elif frame_id.startswith('/'):
-            notes[eye] = f"frame_id '{frame_id}' has a leading slash, which tf2 does not find"
+            notes[eye] = f'frame_id {quote(frame_id)} has a leading slash, which tf2 does not find'
         elif len(known) > 1 and len(set(known.values())) == 1:
-            notes[eye] = f"both eyes have the frame_id '{frame_id}', tf cannot tell them apart"
+            notes[eye] = (
+                f'both eyes have the frame_id {quote(frame_id)}, tf cannot tell them apart'
+            )
     return notes
 
 

@@ -110,6 +110,11 @@ def test_silence_is_the_only_problem_of_a_dead_camera():
     assert 'nobody publishes it' in problems['silence']
 
 
+def test_a_camera_whose_images_are_all_lost_has_not_stopped():
+    problems = problems_of(silence_s=6.0, lost_fraction=1.0)
+    assert list(problems) == ['loss']
+
+
 @pytest.mark.parametrize(
     ('changes', 'kind', 'text'),
     [

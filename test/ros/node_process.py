@@ -49,10 +49,16 @@ class NodeProcess:
     :param parameters: ROS parameters
     :param namespace: of the node
     :param output: file for what the process prints
+    :param own_session: keep it from the Ctrl-C of the terminal
     """
 
     def __init__(
-        self, module: str, parameters: Mapping[str, object], namespace: str, output: Path
+        self,
+        module: str,
+        parameters: Mapping[str, object],
+        namespace: str,
+        output: Path,
+        own_session: bool = False,
     ) -> None:
         self.module = module
         self._output = output
@@ -62,7 +68,11 @@ class NodeProcess:
             command += ['-p', f'{name}:={json.dumps(value)}']
         with output.open('wb') as file:
             self._process = subprocess.Popen(
-                command, stdout=file, stderr=subprocess.STDOUT, env=dict(os.environ)
+                command,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env=dict(os.environ),
+                start_new_session=own_session,
             )
 
     @property

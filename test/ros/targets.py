@@ -18,6 +18,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 import torch
@@ -83,6 +84,12 @@ def make_image(rgb: np.ndarray, header: Header, encoding: str = 'rgb8', padding:
     msg.step = rows.shape[1]
     msg.data = rows.tobytes()
     return msg
+
+
+def make_png(rgb: np.ndarray, header: Header) -> CompressedImage:
+    """Make the message of an image as a PNG file, from which it is read exactly."""
+    data = cv2.imencode('.png', rgb[..., ::-1])[1].tobytes()
+    return CompressedImage(header=header, format='rgb8; png compressed bgr8', data=data)
 
 
 def centroid_of(mask: np.ndarray) -> tuple[float, float]:
