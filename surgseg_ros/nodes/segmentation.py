@@ -45,6 +45,7 @@ from surgseg_ros.nodes.diagnostics import model_status
 from surgseg_ros.nodes.diagnostics import pairing_status
 from surgseg_ros.nodes.eye_outputs import EyeOutputs
 from surgseg_ros.nodes.frame_pipeline import FramePipeline
+from surgseg_ros.nodes.memory import return_free_memory
 from surgseg_ros.nodes.parameters import ParameterTable
 from surgseg_ros.nodes.problem_log import ProblemLog
 from surgseg_ros.nodes.segmentation_parameters import PARAMETERS
@@ -218,6 +219,7 @@ class SegmentationNode(LifecycleNode):
         if self._segmenter is not None:
             self._segmenter.close()
         self._segmenter = None
+        return_free_memory()
 
     def _check_checkpoint_change(self, changes: list[Parameter]) -> SetParametersResult:
         for change in changes:

@@ -26,9 +26,6 @@ CYCLES = 20
 SETTLED_CYCLES = 3
 MOST_GROWTH_MB = 20.0
 SETTLE_TIMEOUT_S = 10.0
-# glibc otherwise keeps or returns tens of MiB of freed buffers as chance has it; with these, the
-# resident memory is what the node holds.
-MALLOC_VARIABLES = {'MALLOC_MMAP_THRESHOLD_': '65536', 'MALLOC_TRIM_THRESHOLD_': '65536'}
 INPUT_SIZE = [160, 128]
 TRIES = 100
 TRY_S = 0.2
@@ -63,11 +60,7 @@ def is_answered(rig, eye, header):
     return True
 
 
-def test_cycles_leave_no_memory_threads_or_descriptors(
-    start_node, station, record_property, monkeypatch
-):
-    for name, value in MALLOC_VARIABLES.items():
-        monkeypatch.setenv(name, value)
+def test_cycles_leave_no_memory_threads_or_descriptors(start_node, station, record_property):
     parameters = {
         'autostart': False,
         'device': 'cpu',
