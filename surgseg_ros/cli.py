@@ -16,7 +16,9 @@
 
 import argparse
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
+from dataclasses import asdict
 from dataclasses import fields
 from importlib.util import find_spec
 import json
@@ -36,8 +38,12 @@ EPILOG = """examples:
   surgseg evaluate --predictions labels/ --ground-truth masks/ --task binary
   surgseg train --data datasets/simulated --output runs/first
   surgseg models
+  surgseg export --checkpoint model_0.pt --to safetensors --output model_0.safetensors
   surgseg benchmark --messages
 """
+
+FULL_SIZE = (1280, 1024)
+"""Width and height of a da Vinci frame without its border, in pixels."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_train(commands)
     _add_models(commands)
+    _add_export(commands)
     _add_benchmark(commands)
     return parser
 
@@ -79,13 +86,14 @@ def _add_predict(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         'predict',
         help='write label images for an image, a folder of images or a video',
-        description='Write <stem>.png, 8-bit class ids of the size of the input, for every frame.',
+        description='Write <stem>.png, 8-bit class ids of the size of the input, for every frame. '
+        'Weights published with ternaus/robot-surgery-segmentation are used as there with --crop '
+        '320,28,1280,1024 --threshold 0.3 and --mask-factor 255 (binary), 85 (parts) or 32 '
+        '(types).',
     )
     parser.add_argument('--input', type=Path, required=True, help='image, folder or video')
     parser.add_argument('--output', type=Path, required=True, help='folder for the results')
-    parser.add_argument(
-        '--checkpoint', help='.safetensors file or name of shipped weights (default: shipped)'
-    )
+    _add_checkpoint_argument(parser)
     parser.add_argument(
         '--branch', default='main', help='output of the network: main (default) or auxiliary'
     )
@@ -95,18 +103,49 @@ def _add_predict(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         '--overlay', action='store_true', help='also write <stem>_overlay.jpg to look at'
     )
+    parser.add_argument(
+        '--crop',
+        default='none',
+        metavar='X,Y,WIDTH,HEIGHT',
+        help='part of the frames to segment in px, none (default), or auto: without black border',
+    )
+    parser.add_argument(
+        '--threshold',
+        type=float,
+        help="probability of 'instrument' from which on a pixel is one, task binary only "
+        "(default: the checkpoint's)",
+    )
+    parser.add_argument(
+        '--mask-factor',
+        type=int,
+        default=1,
+        help='multiply the class ids in the PNG files (default: %(default)s)',
+    )
     parser.set_defaults(run=_run_predict)
+
+
+def _add_checkpoint_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--checkpoint',
+        help='name of shipped weights (default: shipped), .safetensors file, published .pt, .pth '
+        'or .tar file, or folder of save_pretrained',
+    )
 
 
 def _run_predict(arguments: argparse.Namespace) -> int:
     from surgseg_ros.data.frame_source import FrameSource
     from surgseg_ros.inference.checkpoints import DEFAULT_CHECKPOINT
+    from surgseg_ros.inference.crop import parse_crop
     from surgseg_ros.inference.segmenter import Segmenter
     from surgseg_ros.predict import predict
 
     source = FrameSource(arguments.input)
+    crop = parse_crop(arguments.crop)
     segmenter = Segmenter(
-        arguments.checkpoint or DEFAULT_CHECKPOINT, arguments.device, arguments.branch
+        arguments.checkpoint or DEFAULT_CHECKPOINT,
+        arguments.device,
+        arguments.branch,
+        threshold=arguments.threshold,
     )
     print(
         f'{segmenter.checkpoint_name} ({segmenter.model_name}, task {segmenter.label_set.name}, '
@@ -114,10 +153,11 @@ def _run_predict(arguments: argparse.Namespace) -> int:
     )
     if segmenter.info.notice:
         print(f'note: these weights were {segmenter.info.notice}')
-    report = predict(source, arguments.output, segmenter, arguments.overlay)
+    factor = arguments.mask_factor
+    report = predict(source, arguments.output, segmenter, arguments.overlay, crop, factor)
     print(f'{report.segmented} label images in {arguments.output}')
     classes = enumerate(segmenter.label_set.class_names)
-    print('pixel values: ' + ', '.join(f'{index} {name}' for index, name in classes))
+    print('pixel values: ' + ', '.join(f'{index * factor} {name}' for index, name in classes))
     if report.unreadable:
         print(f'could not read: {", ".join(report.unreadable)}', file=sys.stderr)
     return 1 if report.unreadable or not report.segmented else 0
@@ -184,7 +224,8 @@ def _run_train(arguments: argparse.Namespace) -> int:
     from surgseg_ros.training.trainer import Trainer
     from surgseg_ros.training.trainer import TrainingOptions
 
-    options = TrainingOptions(**_parse_settings(arguments.set, TrainingOptions))
+    names = [field.name for field in fields(TrainingOptions)]
+    options = TrainingOptions(**_parse_settings(arguments.set, names))
     folders = prepare_simulated_data(arguments.data, arguments.frames, options.task, options.size)
     metrics = Trainer(*folders, arguments.output, options).run()
     print(json.dumps(metrics, indent=2))
@@ -192,13 +233,12 @@ def _run_train(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _parse_settings(settings: Sequence[str], options: type) -> dict[str, Any]:
+def _parse_settings(settings: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
     """
     Turn KEY=VALUE settings into keyword arguments.
 
     :raises ValueError: if a setting has no value or names no option
     """
-    names = [field.name for field in fields(options)]
     values: dict[str, Any] = {}
     for setting in settings:
         key, separator, text = setting.partition('=')
@@ -221,30 +261,214 @@ def _add_models(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         'models',
         help='list networks and shipped weights',
-        description='List the networks of the package and the weights that come with it.',
+        description='List the networks of the package and the weights that come with it. '
+        'Parameters and operations (two a multiplication and addition) are for two outputs and '
+        'default options.',
     )
+    parser.add_argument('name', nargs='?', help='show this network alone, in detail')
+    parser.add_argument('--json', action='store_true', help='print JSON')
     parser.set_defaults(run=_run_models)
 
 
 def _run_models(arguments: argparse.Namespace) -> int:
+    from surgseg_ros.models import list_models
+
+    names = [arguments.name] if arguments.name else list_models()
+    models = [_describe_model(name) for name in names]
+    if arguments.json:
+        content = models[0] if arguments.name else {'models': models, 'weights': _list_weights()}
+        print(json.dumps(content, indent=2))
+    elif arguments.name:
+        _print_model(models[0])
+    else:
+        _print_models(models)
+    return 0
+
+
+def _describe_model(name: str) -> dict[str, Any]:
+    """Return the facts of a network, its options and its cost, ready for JSON."""
+    import torch
+
+    from surgseg_ros.models import count_flops
+    from surgseg_ros.models import count_parameters
+    from surgseg_ros.models import create_model
+    from surgseg_ros.models import model_info
+    from surgseg_ros.models import model_options
+
+    info = model_info(name)
+    with torch.device('meta'):
+        model = create_model(name, 'binary').eval()
+    sizes = dict.fromkeys([FULL_SIZE, info.input_size])
+    gflops = {
+        branch: {f'{w}x{h}': round(count_flops(model, (w, h), branch) / 1e9, 3) for w, h in sizes}
+        for branch in info.branches
+    }
+    return {
+        **asdict(info),
+        'parameters': count_parameters(model),
+        'gflops': gflops,
+        'options': model_options(name),
+    }
+
+
+def _list_weights() -> list[dict[str, Any]]:
+    """Return what the shipped weights say about themselves."""
     from surgseg_ros.inference.checkpoints import list_shipped_checkpoints
     from surgseg_ros.inference.checkpoints import read_info
     from surgseg_ros.inference.checkpoints import resolve_checkpoint
-    from surgseg_ros.models import count_parameters
-    from surgseg_ros.models import create_model
-    from surgseg_ros.models import list_models
 
-    print('networks:')
-    for name in list_models():
-        model = create_model(name, 'binary')
-        branches = ', '.join(model.branches)
-        print(f'  {name:14} {count_parameters(model):12,} parameters   branches: {branches}')
-    print('shipped weights:')
+    weights = []
     for name in list_shipped_checkpoints():
         info = read_info(resolve_checkpoint(name))
-        width, height = info.input_size
-        print(f'  {name:24} {info.model}, task {info.task}, {width}x{height}; {info.notice}')
+        weights.append(
+            {
+                'name': name,
+                'model': info.model,
+                'task': info.task,
+                'input_size': info.input_size,
+                'notice': info.notice,
+            }
+        )
+    return weights
+
+
+def _print_models(models: Sequence[dict[str, Any]]) -> None:
+    full_size = _format_size(FULL_SIZE)
+    rows = [
+        ('network', 'paper', 'parameters', f'GFLOP {full_size}', 'native', 'input', 'stride',
+         'branches')
+    ]  # fmt: skip
+    for model in models:
+        size = _format_size(model['input_size'])
+        costs = model['gflops'][model['branches'][0]]
+        rows.append(
+            (
+                model['name'],
+                model['title'],
+                f'{model["parameters"]:,}',
+                f'{costs[full_size]:.2f}',
+                f'{costs[size]:.2f}',
+                size,
+                str(model['stride']),
+                ', '.join(model['branches']),
+            )
+        )
+    _print_table(rows)
+    print('\nshipped weights:')
+    for weights in _list_weights():
+        size = _format_size(weights['input_size'])
+        print(
+            f'  {weights["name"]:24} {weights["model"]}, task {weights["task"]}, {size}; '
+            f'{weights["notice"]}'
+        )
+
+
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows as columns, the first row as the head, numbers aligned to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        cells = [
+            text.rjust(width) if rows[-1][column][0].isdigit() else text.ljust(width)
+            for column, (text, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        print('  '.join(cells).rstrip())
+
+
+def _print_model(model: Mapping[str, Any]) -> None:
+    print(f'{model["name"]}: {model["title"]}')
+    facts = {
+        'paper': model['citation'],
+        'address': model['url'],
+        'note': model['note'],
+        'tasks of the paper': ', '.join(model['tasks']),
+        'input size': f'{_format_size(model["input_size"])}, any other goes (stride '
+        f'{model["stride"]})',
+        'normalization': f'mean {model["mean"]}, deviation {model["std"]}, of RGB in [0, 1]',
+        'parameters': f'{model["parameters"]:,} for two outputs',
+    }
+    for branch, costs in model['gflops'].items():
+        facts[f'GFLOP, {branch}'] = ', '.join(
+            f'{cost:.2f} at {size}' for size, cost in costs.items()
+        )
+    options = ', '.join(f'{option}={default!r}' for option, default in model['options'].items())
+    facts['options'] = options or 'none'
+    for label, text in facts.items():
+        if text:
+            print(f'  {label + ":":20} {text}')
+
+
+def _format_size(size: Sequence[int]) -> str:
+    """Return a (width, height) as ``1280x1024``."""
+    width, height = size
+    return f'{width}x{height}'
+
+
+def _add_export(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        'export',
+        help='convert weights, for this package or for other runtimes',
+        description='Convert a checkpoint and compare the outputs before and after on one image. '
+        'All but safetensors take float32 RGB images of 0 to 255, (1, 3, height, width), '
+        'normalize them themselves, and return logits whose arg max is the class id. ONNX needs '
+        'the export extra.',
+    )
+    _add_checkpoint_argument(parser)
+    parser.add_argument(
+        '--to', required=True, help='safetensors, onnx, torchscript or torch_export'
+    )
+    parser.add_argument('--output', type=Path, required=True, help='file to write')
+    parser.add_argument(
+        '--size',
+        metavar='WIDTHxHEIGHT',
+        help="fixed size of the images, for all but safetensors (default: the checkpoint's)",
+    )
+    parser.add_argument(
+        '--branch', default='main', help='output of the network: main (default) or auxiliary'
+    )
+    parser.add_argument(
+        '--set',
+        action='append',
+        default=[],
+        metavar='KEY=VALUE',
+        help='correct what the checkpoint says about itself (JSON value), for example '
+        '--set threshold=0.3; may be repeated',
+    )
+    parser.set_defaults(run=_run_export)
+
+
+def _run_export(arguments: argparse.Namespace) -> int:
+    from surgseg_ros.export import CHANGEABLE
+    from surgseg_ros.export import export
+    from surgseg_ros.inference.checkpoints import DEFAULT_CHECKPOINT
+
+    size = _parse_size(arguments.size) if arguments.size else None
+    changes = _parse_settings(arguments.set, CHANGEABLE)
+    report = export(
+        arguments.checkpoint or DEFAULT_CHECKPOINT,
+        arguments.to,
+        arguments.output,
+        size,
+        arguments.branch,
+        changes,
+    )
+    print(report.loaded)
+    print(
+        f'{arguments.output}: outputs differ by at most {report.difference:.2g}, '
+        f'{report.tolerance:.2g} allowed; the largest is {report.largest_logit:.3g}'
+    )
     return 0
+
+
+def _parse_size(text: str) -> tuple[int, int]:
+    """
+    Return (width, height) of a size such as ``1280x1024``.
+
+    :raises ValueError: if the text is no such size
+    """
+    width, separator, height = text.partition('x')
+    if not (separator and width.isdecimal() and height.isdecimal()):
+        raise ValueError(f'--size {text}: expected WIDTHxHEIGHT, such as 1280x1024')
+    return int(width), int(height)
 
 
 def _add_benchmark(commands: argparse._SubParsersAction) -> None:

@@ -18,12 +18,19 @@ from dataclasses import dataclass
 from pathlib import Path
 import sys
 
+import numpy as np
 from tqdm import tqdm
 
 from surgseg_ros.data.frame_source import FrameSource
 from surgseg_ros.data.image_files import write_image
+from surgseg_ros.data.label_sets import LabelSet
+from surgseg_ros.inference.crop import BorderFinder
+from surgseg_ros.inference.crop import CropMode
 from surgseg_ros.inference.segmenter import Segmenter
 from surgseg_ros.perception.overlay import draw_overlay
+
+LARGEST_PIXEL_VALUE = 255
+WHOLE_FRAMES = CropMode()
 
 
 @dataclass(frozen=True)
@@ -35,28 +42,64 @@ class PredictionReport:
 
 
 def predict(
-    source: FrameSource, output: Path, segmenter: Segmenter, overlay: bool
+    source: FrameSource,
+    output: Path,
+    segmenter: Segmenter,
+    overlay: bool = False,
+    crop: CropMode = WHOLE_FRAMES,
+    mask_factor: int = 1,
 ) -> PredictionReport:
     """
     Segment every frame of a source.
 
-    Writes ``<stem>.png``, uint8 class ids of the frame's size, and with ``overlay``
-    ``<stem>_overlay.jpg``. Each file is complete once written, so an interruption loses only the
-    frames still to come. Unreadable frames are reported and passed over.
+    Writes ``<stem>.png``, uint8 of the frame's size, class ids times the mask factor, and with
+    ``overlay`` ``<stem>_overlay.jpg``. Each file is complete once written, so an interruption
+    loses only the frames still to come. Unreadable frames are reported and passed over.
 
+    :param crop: what the network gets to see of a frame; the rest becomes background
+    :param mask_factor: see :func:`check_mask_factor`
+    :raises ValueError: if a frame is smaller than the crop, or the factor is too large
     :raises OSError: if a result cannot be written
     """
+    check_mask_factor(mask_factor, segmenter.label_set)
     output.mkdir(parents=True, exist_ok=True)
+    finder = BorderFinder()
     segmented = 0
     unreadable: list[str] = []
     for frame in tqdm(source, unit='frame', desc=source.path.name, file=sys.stderr):
         if frame.image is None:
             unreadable.append(frame.stem)
             continue
-        labels = segmenter.segment([frame.image])[0].label_image
-        write_image(output / f'{frame.stem}.png', labels)
+        labels = _segment(frame.image, segmenter, crop, finder)
+        write_image(output / f'{frame.stem}.png', labels * np.uint8(mask_factor))
         if overlay:
             picture = draw_overlay(frame.image, labels, segmenter.label_set)
             write_image(output / f'{frame.stem}_overlay.jpg', picture)
         segmented += 1
     return PredictionReport(segmented, unreadable)
+
+
+def check_mask_factor(mask_factor: int, label_set: LabelSet) -> None:
+    """
+    Refuse a factor of the class ids that 8-bit pixels cannot hold.
+
+    The tools of ternaus/robot-surgery-segmentation write and read masks with 255 (binary), 85
+    (parts) and 32 (types).
+
+    :raises ValueError: unless it is at least 1 and every class id times it at most 255
+    """
+    largest = LARGEST_PIXEL_VALUE // (label_set.num_classes - 1)
+    if not 1 <= mask_factor <= largest:
+        raise ValueError(
+            f"mask factor {mask_factor} does not suit task '{label_set.name}': with "
+            f'{label_set.num_classes} classes it must be 1 to {largest}'
+        )
+
+
+def _segment(
+    image: np.ndarray, segmenter: Segmenter, crop: CropMode, finder: BorderFinder
+) -> np.ndarray:
+    """Return the (H, W) label image of a frame, background outside of the crop."""
+    region = crop.select_region(image, finder)
+    (result,) = segmenter.segment([region.cut(image)])
+    return region.paste(result.label_image, (image.shape[1], image.shape[0]))

@@ -22,9 +22,11 @@ import sys
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from surgseg_ros.cli import main
 from surgseg_ros.data.image_files import write_image
+from surgseg_ros.models import create_model
 
 
 @pytest.fixture
@@ -72,6 +74,38 @@ def test_predict_a_video(red_frames, red_checkpoint, tmp_path):
     assert sorted(p.name for p in output.iterdir()) == [f'clip_00000{i}.png' for i in range(3)]
 
 
+def test_the_ternaus_way(tmp_path, capsys):
+    """Published weights, crop of the left frames, threshold, masks of 0 and 255."""
+    model = create_model('unet', 'binary', single_logit=True)
+    torch.nn.init.zeros_(model.conv_final.weight)
+    torch.nn.init.constant_(model.conv_final.bias, -0.5)  # a probability of 0.38
+    weights = tmp_path / 'model_0.pt'
+    state = {f'module.{name}': tensor for name, tensor in model.state_dict().items()}
+    torch.save({'model': state, 'epoch': 20, 'step': 1}, weights)
+    write_image(tmp_path / 'frame000.png', np.zeros((1080, 1920, 3), np.uint8))
+    output = tmp_path / 'masks'
+    arguments = ['predict', '--input', str(tmp_path / 'frame000.png'), '--output', str(output),
+                 '--checkpoint', str(weights), '--device', 'cpu',
+                 '--crop', '320,28,64,32', '--mask-factor', '255']  # fmt: skip
+    for threshold, value in (('0.3', 255), ('0.5', 0)):
+        assert main([*arguments, '--threshold', threshold]) == 0
+        mask = cv2.imread(str(output / 'frame000.png'), cv2.IMREAD_UNCHANGED)
+        assert mask.shape == (1080, 1920)
+        assert (mask[28:60, 320:384] == value).all()
+        assert np.count_nonzero(mask) == (64 * 32 if value else 0)
+    printed = capsys.readouterr().out
+    assert 'U-Net of ternaus/robot-surgery-segmentation' in printed
+    assert 'pixel values: 0 background, 255 instrument' in printed
+
+
+def test_export(red_checkpoint, tmp_path, capsys):
+    output = tmp_path / 'red.ts'
+    assert main(['export', '--checkpoint', str(red_checkpoint), '--to', 'torchscript',
+                 '--output', str(output), '--size', '64x32']) == 0  # fmt: skip
+    assert torch.jit.load(str(output))(torch.zeros(1, 3, 32, 64)).shape == (1, 2, 32, 64)
+    assert 'outputs differ by at most' in capsys.readouterr().out
+
+
 def test_unreadable_frames_are_named_and_the_others_done(
     red_frames, red_checkpoint, tmp_path, capsys
 ):
@@ -91,11 +125,17 @@ def test_unreadable_frames_are_named_and_the_others_done(
         (['predict', '--input', '.', '--output', 'x'], 'holds no images'),
         (['evaluate', '--predictions', '.', '--ground-truth', '.', '--task', 'nose'],
          "unknown task 'nose'"),
+        (['predict', '--input', 'one.png', '--output', 'x', '--crop', '1,2'], 'four integers'),
+        (['export', '--to', 'onnx', '--output', 'x', '--size', '10'], 'expected WIDTHxHEIGHT'),
+        (['export', '--to', 'safetensors', '--output', 'x.safetensors', '--set', 'task="binary"'],
+         'KEY one of input_size, mean'),
         (['train', '--data', 'x', '--output', 'x', '--set', 'speed=1'], 'KEY one of task, size'),
     ],
 )  # fmt: skip
 def test_errors_are_one_line_with_the_cause(arguments, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    if 'one.png' in arguments:
+        write_image(tmp_path / 'one.png', np.zeros((8, 8, 3), np.uint8))
     assert main(arguments) == 1
     error = capsys.readouterr().err
     assert message in error
@@ -105,8 +145,31 @@ def test_errors_are_one_line_with_the_cause(arguments, message, tmp_path, monkey
 def test_models_lists_networks_and_weights(capsys):
     assert main(['models']) == 0
     output = capsys.readouterr().out
-    assert '14,906,276' in output
+    row = next(line for line in output.splitlines() if line.startswith('mffnet '))
+    assert row.split()[-7:] == ['14,906,276', '121.12', '121.12', '1280x1024', '32', 'main,',
+                                'auxiliary']  # fmt: skip
     assert 'mffnet_parts_sim' in output
+
+
+def test_models_shows_one_network_in_detail(capsys):
+    assert main(['models', 'rasnet']) == 0
+    output = capsys.readouterr().out
+    assert 'EMBC 2019' in output
+    assert '322.88 at 1280x1024, 20.18 at 320x256' in output
+    assert 'attention=True, pretrained=False' in output
+    assert main(['models', 'unknown']) == 1
+    assert 'choose one of: agsd_unet' in capsys.readouterr().err
+
+
+def test_models_as_json(capsys):
+    assert main(['models', '--json']) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert [weights['name'] for weights in content['weights']] == ['mffnet_parts_sim']
+    assert 'smp_unet_resnet34' in [model['name'] for model in content['models']]
+    assert main(['models', 'mffnet', '--json']) == 0
+    model = json.loads(capsys.readouterr().out)
+    assert model['gflops']['auxiliary'] == {'1280x1024': 115.0}
+    assert model['options']['head_stride'] == 1
 
 
 def test_help_is_quick_and_without_torch():

@@ -13,20 +13,18 @@
 # limitations under the License.
 
 """
-Checkpoints: one ``.safetensors`` file that is enough to run a network.
+Checkpoints: files that are enough to run a network.
 
-The tensors are the network's state dict, usually in half precision; the metadata names the model,
-its task and classes, the input size, the normalization and where the weights come from.
+Ours are one ``.safetensors`` file. The tensors are the network's state dict, usually in half
+precision; the metadata names the model, its task and classes, the input size, the normalization
+and where the weights come from. :func:`load_checkpoint` takes published files of other formats
+too, see :mod:`surgseg_ros.inference.published_checkpoints`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from dataclasses import field
 import hashlib
-import json
 import os
 from pathlib import Path
-from typing import Any
 
 from safetensors import safe_open
 from safetensors import SafetensorError
@@ -34,90 +32,35 @@ from safetensors.torch import save_file
 import torch
 from torch import Tensor
 
-from surgseg_ros.data.label_sets import get_label_set
-from surgseg_ros.data.label_sets import LabelSet
+from surgseg_ros.inference.checkpoint_info import CheckpointError
+from surgseg_ros.inference.checkpoint_info import CheckpointInfo
+from surgseg_ros.inference.checkpoint_info import FORMAT
+from surgseg_ros.inference.checkpoint_info import LoadReport
+from surgseg_ros.inference.published_checkpoints import FOLDER_CONFIG
+from surgseg_ros.inference.published_checkpoints import PICKLED_SUFFIXES
+from surgseg_ros.inference.published_checkpoints import read_published
+from surgseg_ros.inference.published_checkpoints import weights_file
 from surgseg_ros.models import create_model
 from surgseg_ros.models import SegmentationNetwork
 
-FORMAT = 'surgseg_ros/1'
 SUFFIX = '.safetensors'
-NATIVE_SIZE = (0, 0)
 DEFAULT_CHECKPOINT = 'mffnet_parts_sim'
 WEIGHTS_FOLDER = Path(__file__).resolve().parent.parent / 'weights'
 
 
-class CheckpointError(ValueError):
-    """A checkpoint cannot be used; the message names the file, the cause and the remedy."""
-
-
 @dataclass(frozen=True)
-class CheckpointInfo:
+class LoadedCheckpoint:
     """
-    What a checkpoint says about itself.
+    A network with the weights of a file.
 
-    :param model: name in the model registry
-    :param task: label set
-    :param input_size: (width, height) in pixels that the network is run at, see
-        :func:`surgseg_ros.inference.preprocessing.fit_network_size`; ``(0, 0)``: the image's own
-    :param mean: RGB mean of the images in [0, 1], subtracted before the network
-    :param std: RGB deviation that the difference is divided by
-    :param options: keyword arguments of the network's class
-    :param notice: what a user must know about the weights, shown wherever they are loaded
-    :param provenance: how the weights were made: data, steps, metrics
+    :param model: in evaluation mode, float32, on the CPU
+    :param info: its description
+    :param report: what the file turned out to be, and what was changed to load it
     """
 
-    model: str
-    task: str
-    input_size: tuple[int, int] = NATIVE_SIZE
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    options: Mapping[str, Any] = field(default_factory=dict)
-    notice: str = ''
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def label_set(self) -> LabelSet:
-        """Return the classes of the task."""
-        return get_label_set(self.task)
-
-    def to_metadata(self) -> dict[str, str]:
-        """Return the metadata of the file, one JSON value a key."""
-        values = {
-            'model': self.model,
-            'task': self.task,
-            'class_names': self.label_set.class_names,
-            'input_size': self.input_size,
-            'mean': self.mean,
-            'std': self.std,
-            'options': dict(self.options),
-            'notice': self.notice,
-            'provenance': dict(self.provenance),
-        }
-        return {'format': FORMAT, **{key: json.dumps(value) for key, value in values.items()}}
-
-    @classmethod
-    def from_metadata(cls, metadata: Mapping[str, str]) -> 'CheckpointInfo':
-        """
-        Read the metadata of a file.
-
-        :raises ValueError: if an entry is missing or unusable
-        """
-        if metadata.get('format') != FORMAT:
-            raise ValueError(f"its metadata does not say format '{FORMAT}'")
-        try:
-            values = {key: json.loads(text) for key, text in metadata.items() if key != 'format'}
-            class_names = tuple(values.pop('class_names'))
-            for key in ('input_size', 'mean', 'std'):
-                values[key] = tuple(values[key])
-            info = cls(**values)
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise ValueError(f'its metadata is incomplete or damaged ({error!r})') from error
-        if class_names != info.label_set.class_names:
-            raise ValueError(
-                f"its classes {list(class_names)} are not those of task '{info.task}', "
-                f'{list(info.label_set.class_names)}'
-            )
-        return info
+    model: SegmentationNetwork
+    info: CheckpointInfo
+    report: LoadReport
 
 
 def list_shipped_checkpoints() -> list[str]:
@@ -127,20 +70,37 @@ def list_shipped_checkpoints() -> list[str]:
 
 def resolve_checkpoint(name_or_path: str | os.PathLike[str]) -> Path:
     """
-    Return the file of a checkpoint.
+    Return the file or folder of a checkpoint.
 
-    :param name_or_path: a file, or the name of a shipped checkpoint
-    :raises CheckpointError: if there is neither
+    :param name_or_path: a file, a folder of ``save_pretrained``, or the name of a shipped
+        checkpoint
+    :raises CheckpointError: if there is nothing of these
     """
     path = Path(name_or_path).expanduser()
     shipped = WEIGHTS_FOLDER / f'{name_or_path}{SUFFIX}'
     for candidate in (path, shipped):
         if candidate.is_file():
             return candidate
+    if path.is_dir() and str(name_or_path):
+        return path
     raise CheckpointError(
         f"checkpoint '{name_or_path}': no such file, and no shipped checkpoint has this name. "
-        f'Give the path of a {SUFFIX} file or one of: {", ".join(list_shipped_checkpoints())}'
+        f'Give the path of a file ({", ".join((SUFFIX, *PICKLED_SUFFIXES))}) or one of: '
+        f'{", ".join(list_shipped_checkpoints())}'
     )
+
+
+def checkpoint_name(path: Path) -> str:
+    """
+    Return the name to show for a checkpoint: that of its file or folder, without suffixes.
+
+    >>> checkpoint_name(Path('weights/epoch_76.pth.tar'))
+    'epoch_76'
+    """
+    name = path.name
+    while Path(name).suffix in (SUFFIX, *PICKLED_SUFFIXES):
+        name = Path(name).stem
+    return name
 
 
 def check_permitted(name_or_path: str, folder: str) -> None:
@@ -153,7 +113,10 @@ def check_permitted(name_or_path: str, folder: str) -> None:
     if not folder or name_or_path in list_shipped_checkpoints():
         return
     allowed = Path(folder).expanduser().resolve()
-    if not Path(name_or_path).expanduser().resolve().is_relative_to(allowed):
+    path = Path(name_or_path).expanduser()
+    # The files of a folder may be links.
+    read = (path, weights_file(path), path / FOLDER_CONFIG) if path.is_dir() else (path,)
+    if not all(file.resolve().is_relative_to(allowed) for file in read):
         raise CheckpointError(
             f"checkpoint '{name_or_path}' is not below '{allowed}', the only folder permitted "
             '(checkpoint_directory). Copy it there, or give the name of a shipped checkpoint: '
@@ -163,14 +126,17 @@ def check_permitted(name_or_path: str, folder: str) -> None:
 
 def check_sha256(path: Path, expected: str) -> None:
     """
-    Refuse a file that is not the one pinned.
+    Refuse a file that is not the one pinned; of a folder its weights are looked at.
 
     :param expected: 64 hexadecimal digits; empty: any file will do
     :raises CheckpointError: if the digest of the file is another
     """
     if not expected:
         return
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    file = weights_file(path)
+    if not file.is_file():
+        raise CheckpointError(f"{path} cannot be used: it holds no '{file.name}' to be checked")
+    found = hashlib.sha256(file.read_bytes()).hexdigest()
     if found != expected.lower():
         raise CheckpointError(
             f'{path} is not the pinned file: its SHA-256 is {found}, expected {expected}. '
@@ -185,7 +151,7 @@ def save_checkpoint(
     dtype: torch.dtype = torch.float16,
 ) -> None:
     """
-    Write a checkpoint; an existing file is replaced only once the new one is complete.
+    Write a checkpoint of this package; an existing file is replaced once the new one is complete.
 
     :param dtype: type of the floating-point tensors in the file
     """
@@ -204,15 +170,12 @@ def _to_stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:
 
 def read_info(path: str | os.PathLike[str]) -> CheckpointInfo:
     """
-    Read what a checkpoint says about itself, without its tensors.
+    Read what a checkpoint says about itself; of published files the tensors are looked at.
 
-    :raises CheckpointError: if the file is not a checkpoint of this package
+    :raises CheckpointError: if the file is no checkpoint
     """
-    try:
-        with safe_open(path, framework='pt') as file:
-            return CheckpointInfo.from_metadata(file.metadata() or {})
-    except (OSError, SafetensorError, ValueError) as error:
-        raise CheckpointError(_unusable(path, error)) from error
+    path = Path(path)
+    return _read_own_info(path) if _is_own(path) else read_published(path).info
 
 
 def load_checkpoint(
@@ -221,23 +184,78 @@ def load_checkpoint(
     """
     Build the network of a checkpoint and load its weights.
 
+    :param name_or_path: see :func:`resolve_checkpoint`
     :return: the network in evaluation mode, float32, on the CPU, and its description
     :raises CheckpointError: if the file is missing, damaged, or does not fit its model
     """
+    loaded = load_reported(name_or_path)
+    return loaded.model, loaded.info
+
+
+def load_reported(name_or_path: str | os.PathLike[str]) -> LoadedCheckpoint:
+    """
+    Load a checkpoint as :func:`load_checkpoint` does, and tell what was found in the file.
+
+    :raises CheckpointError: if the file is missing, damaged, or does not fit its model
+    """
     path = resolve_checkpoint(name_or_path)
-    info = read_info(path)
+    if _is_own(path):
+        return _load_own(path)
+    published = read_published(path)
+    model = _build(published.info, published.tensors)
+    return LoadedCheckpoint(model, published.info, published.report)
+
+
+def _is_own(path: Path) -> bool:
+    """Tell whether a file was written by this package, of any version."""
+    if path.is_dir() or path.suffix != SUFFIX:
+        return False
     try:
-        model = create_model(info.model, info.task, **info.options)
+        with safe_open(path, framework='pt') as file:
+            metadata = file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(_unusable(path, error)) from error
+    return metadata.get('format', '').startswith(FORMAT.partition('/')[0])
+
+
+def _read_own_info(path: Path) -> CheckpointInfo:
+    try:
+        with safe_open(path, framework='pt') as file:
+            return CheckpointInfo.from_metadata(file.metadata())
+    except (OSError, SafetensorError, ValueError) as error:
+        raise CheckpointError(_unusable(path, error)) from error
+
+
+def _load_own(path: Path) -> LoadedCheckpoint:
+    info = _read_own_info(path)
+    try:
         with safe_open(path, framework='pt') as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        # load_state_dict copies into the float32 parameters of the model.
-        model.load_state_dict(tensors)
+        model = _build(info, tensors)
     except (ValueError, SafetensorError, RuntimeError) as error:
         raise CheckpointError(_unusable(path, error)) from error
-    return model.eval().requires_grad_(False), info
+    return LoadedCheckpoint(model, info, LoadReport(FORMAT, len(tensors)))
 
 
-def _unusable(path: str | os.PathLike[str], cause: Exception) -> str:
+def _build(info: CheckpointInfo, tensors: dict[str, Tensor]) -> SegmentationNetwork:
+    # Weights of a pretrained encoder would be read in vain, and perhaps downloaded for it.
+    options = {name: value for name, value in info.options.items() if name != 'pretrained'}
+    # Without memory first: random weights take longer to make than the file to read.
+    with torch.device('meta'):
+        model = create_model(info.model, info.task, **options)
+    model.load_state_dict(
+        {name: _to_used(tensor) for name, tensor in tensors.items()}, assign=True
+    )
+    return model.eval().requires_grad_(False)
+
+
+def _to_used(tensor: Tensor) -> Tensor:
+    """Return a float32 copy: tensors of the file may change, or crash, when it is overwritten."""
+    dtype = torch.float32 if tensor.is_floating_point() else tensor.dtype
+    return tensor.to(dtype, memory_format=torch.contiguous_format, copy=True)
+
+
+def _unusable(path: Path, cause: Exception) -> str:
     return (
         f'{path} cannot be used: {cause}. Expected a {SUFFIX} file written by surgseg_ros '
         f'(surgseg_ros.inference.checkpoints.save_checkpoint); copy or export it again.'

@@ -22,25 +22,31 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from surgseg_ros.inference.checkpoints import NATIVE_SIZE
+from surgseg_ros.inference.checkpoint_info import FIT
+from surgseg_ros.inference.checkpoint_info import NATIVE_SIZE
+from surgseg_ros.inference.checkpoint_info import STRETCH
 
 
 def fit_network_size(
-    image_size: tuple[int, int], input_size: tuple[int, int], stride: int
+    image_size: tuple[int, int], input_size: tuple[int, int], stride: int, resize: str = FIT
 ) -> tuple[int, int]:
     """
     Return the size at which a network sees an image.
 
-    The image keeps its aspect ratio (to within one stride) and gets as many pixels as the
-    network's input size has, so that a wide camera neither is squeezed nor costs more.
+    To fit, the image keeps its aspect ratio (to within one stride) and gets as many pixels as the
+    network's input size has, so that a wide camera neither is squeezed nor costs more. Stretched,
+    it gets the input size itself, for networks that have learned from squeezed images.
 
     :param image_size: (width, height) of the image
     :param input_size: (width, height) of the network, ``(0, 0)`` for the image's own
-    :param stride: width and height are rounded to multiples of it
+    :param stride: width and height of an image that fits are rounded to multiples of it
+    :param resize: ``'fit'`` or ``'stretch'``
     :return: (width, height)
     """
     if input_size in (NATIVE_SIZE, image_size):
         return image_size
+    if resize == STRETCH:
+        return input_size
     scale = math.sqrt((input_size[0] * input_size[1]) / (image_size[0] * image_size[1]))
     width, height = (max(round(side * scale / stride), 1) * stride for side in image_size)
     return width, height

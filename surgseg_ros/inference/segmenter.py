@@ -17,6 +17,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+import math
 import os
 import time
 from typing import TypeVar
@@ -29,11 +30,13 @@ from torch import Tensor
 import torch.nn.functional as F
 
 from surgseg_ros.data.label_sets import LabelSet
+from surgseg_ros.inference.checkpoint_info import check_threshold
+from surgseg_ros.inference.checkpoint_info import CheckpointError
+from surgseg_ros.inference.checkpoint_info import NATIVE_SIZE
 from surgseg_ros.inference.checkpoints import check_sha256
-from surgseg_ros.inference.checkpoints import CheckpointError
+from surgseg_ros.inference.checkpoints import checkpoint_name
 from surgseg_ros.inference.checkpoints import DEFAULT_CHECKPOINT
-from surgseg_ros.inference.checkpoints import load_checkpoint
-from surgseg_ros.inference.checkpoints import NATIVE_SIZE
+from surgseg_ros.inference.checkpoints import load_reported
 from surgseg_ros.inference.checkpoints import resolve_checkpoint
 from surgseg_ros.inference.preprocessing import check_image
 from surgseg_ros.inference.preprocessing import fit_network_size
@@ -77,14 +80,18 @@ class Segmenter:
 
     Not thread-safe: use one segmenter from one thread.
 
-    :param checkpoint: file, or name of a shipped checkpoint
+    :param checkpoint: file, folder or name, see
+        :func:`surgseg_ros.inference.checkpoints.resolve_checkpoint`
     :param device: ``'cpu'``, ``'cuda'``, ``'cuda:1'`` or ``'auto'``: CUDA when there is one
     :param branch: output of the network, such as ``'main'`` or ``'auxiliary'``
     :param input_size: (width, height) to run the network at instead of the checkpoint's;
         ``(0, 0)`` for each image's own size
     :param threads: CPU threads of the network in this process, 0 for torch's choice
     :param sha256: digest that the checkpoint must have, 64 hexadecimal digits; empty: any
-    :raises CheckpointError: if the checkpoint is missing or unusable, or has no such branch
+    :param threshold: probability from which on a pixel is an instrument, in (0, 1), for networks
+        of task ``binary``; ``None``: the checkpoint's
+    :raises CheckpointError: if the checkpoint is missing or unusable, or has no such branch, or
+        there is a threshold and more than two classes
     :raises DeviceError: if there is no such device
 
     >>> segmenter = Segmenter(device='cpu')
@@ -103,23 +110,37 @@ class Segmenter:
         input_size: tuple[int, int] | None = None,
         threads: int = 0,
         sha256: str = '',
+        threshold: float | None = None,
     ) -> None:
         self._device = select_device(device)
         if threads > 0:
             torch.set_num_threads(threads)
         path = resolve_checkpoint(checkpoint)
         check_sha256(path, sha256)
-        model, self.info = load_checkpoint(path)
-        self.checkpoint_name = path.stem
+        loaded = load_reported(path)
+        model, self.info, self.report = loaded.model, loaded.info, loaded.report
+        self.checkpoint_name = checkpoint_name(path)
         try:
             model.check_branch(branch)
         except ValueError as error:
             raise CheckpointError(f'{self.checkpoint_name}: {error}') from error
         self.branch = branch
+        self.threshold = self._choose_threshold(threshold)
         self.input_size = input_size or self.info.input_size
         self._dtype = select_dtype(self._device)
         self._model = place_network(model, self._device)
         self._normalize = Normalizer(self.info.mean, self.info.std, self._device)
+
+    def _choose_threshold(self, threshold: float | None) -> float:
+        if threshold is None:
+            return self.info.threshold
+        if self.label_set.num_classes != 2:
+            raise CheckpointError(
+                f'{self.checkpoint_name}: a threshold ({threshold}) is for task binary; for task '
+                f"'{self.info.task}' the most probable class wins. Leave the threshold out"
+            )
+        check_threshold(threshold)
+        return threshold
 
     @property
     def device(self) -> str:
@@ -191,7 +212,9 @@ class Segmenter:
         """Segment images of one size."""
         height, width = images[0].shape[:2]
         start = time.perf_counter()
-        size = fit_network_size((width, height), self.input_size, self._model.stride)
+        size = fit_network_size(
+            (width, height), self.input_size, self._model.stride, self.info.resize
+        )
         batch = self._normalize([resize_image(image, size) for image in images])
         self._synchronize()
         preprocessed = time.perf_counter()
@@ -211,17 +234,40 @@ class Segmenter:
         ]
 
     def _run_network(self, batch: Tensor) -> Tensor:
-        """Return (N, C, h, w) float32 logits of a normalized batch, at their own resolution."""
+        """
+        Return (N, C, h, w) float32 logits of a normalized batch, at their own resolution.
+
+        C is the number of classes, also where the network has a single logit.
+        """
         stride = self._model.stride
         fits = batch.shape[-2] % stride == 0 and batch.shape[-1] % stride == 0
         with autocast(self._device, self._dtype):
-            if fits:
-                return self._model.compute_logits(batch, self.branch).float()
-            return self._model(batch, self.branch).float()
+            compute = self._model.compute_logits if fits else self._model
+            logits = compute(batch, self.branch).float()
+        return apply_threshold(logits, self.threshold)
 
     def _synchronize(self) -> None:
         if self._device.type == 'cuda':
             torch.cuda.synchronize(self._device)
+
+
+def apply_threshold(logits: Tensor, threshold: float) -> Tensor:
+    """
+    Return logits whose arg max is the instrument where its probability exceeds a threshold.
+
+    At a threshold t the logit x of 'instrument' becomes ``[0, x - log(t / (1 - t))]``, so that the
+    threshold lies at the probability 0.5 of what is returned.
+
+    :param logits: (N, C, h, w); C is 1 (logit of 'instrument'), 2, or more, which stay as they are
+    :param threshold: in (0, 1)
+    :return: (N, max(C, 2), h, w)
+    """
+    if logits.shape[1] > 2:
+        return logits
+    shift = math.log(threshold / (1 - threshold))
+    if logits.shape[1] == 1:
+        return torch.cat([torch.zeros_like(logits), logits - shift], dim=1)
+    return logits if shift == 0 else torch.cat([logits[:, :1], logits[:, 1:] - shift], dim=1)
 
 
 def label_images(logits: Tensor, size: tuple[int, int]) -> np.ndarray:

@@ -15,18 +15,32 @@
 """Networks, one file a paper, and their registry."""
 
 # Importing a network's module registers it.
+from surgseg_ros.models import agsd_unet  # noqa: F401
 from surgseg_ros.models import color_linear  # noqa: F401
+from surgseg_ros.models import linknet  # noqa: F401
 from surgseg_ros.models import mffnet  # noqa: F401
+from surgseg_ros.models import rasnet  # noqa: F401
+from surgseg_ros.models import smp_unet  # noqa: F401
+from surgseg_ros.models import ternausnet  # noqa: F401
+from surgseg_ros.models import unet  # noqa: F401
+from surgseg_ros.models.base import count_flops
 from surgseg_ros.models.base import count_parameters
 from surgseg_ros.models.base import SegmentationNetwork
 from surgseg_ros.models.registry import create_model
 from surgseg_ros.models.registry import list_models
+from surgseg_ros.models.registry import model_info
+from surgseg_ros.models.registry import model_options
+from surgseg_ros.models.registry import ModelInfo
 from surgseg_ros.models.registry import register_model
 
 __all__ = [
+    'ModelInfo',
     'SegmentationNetwork',
+    'count_flops',
     'count_parameters',
     'create_model',
     'list_models',
+    'model_info',
+    'model_options',
     'register_model',
 ]

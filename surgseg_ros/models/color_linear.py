@@ -18,10 +18,14 @@ from torch import nn
 from torch import Tensor
 
 from surgseg_ros.models.base import SegmentationNetwork
+from surgseg_ros.models.registry import ModelInfo
 from surgseg_ros.models.registry import register_model
 
 
-@register_model('color_linear')
+@register_model(
+    'color_linear',
+    ModelInfo('Linear color classifier', note='For checking a rig with colored targets.'),
+)
 class ColorLinear(SegmentationNetwork):
     """
     Classify every pixel by a linear function of its color: one 1x1 convolution.
@@ -40,4 +44,5 @@ class ColorLinear(SegmentationNetwork):
 
     def compute_logits(self, image: Tensor, branch: str = 'main') -> Tensor:
         """Return (N, C, H, W) logits, see the base class."""
+        self.check_branch(branch)
         return self.classifier(image)

@@ -30,13 +30,26 @@ Shapes for a 1024x1280 (height x width) image, figure 3 of the paper::
     decoders  fused -> +layer3 256 @1/16 -> +layer2 128 @1/8 -> +layer1 64 @1/4
     class     deconv3x3 32, conv3x3 32, deconv2x2/2 -> C @1/2 (paper) or C @1/1 (released code)
 
-The released code differs from the text: the two branches share their encoder (``share_encoder``),
-there is a fourth decoder at the stem (``stem_decoder``) and the class block ends at full
-resolution (``head_stride=2``). The paper's 14.91 M parameters are those of separate encoders:
-14,906,276 for two classes. At 1280x1024 the main branch costs 121.1 GFLOP (two a multiplication
-and addition), the auxiliary one 115.0.
+The paper's 14.91 M parameters are those of separate encoders: 14,906,276 for two classes. At
+1280x1024 the main branch costs 121.1 GFLOP (two a multiplication and addition), the auxiliary one
+115.0.
+
+The authors' released code differs from the text, and so do the weights made with it.
+``RELEASED_OPTIONS`` gives their network: the two branches share their encoder (``share_encoder``)
+and the last layer of their class blocks (``share_classifier``), there is a fourth decoder at the
+stem (``stem_decoder``) and the class block ends at full resolution (``head_stride=2``). It costs
+126.5 GFLOP. For two classes its outputs depend on 14,227,490 parameters; counting the shared last
+layer once a use, as tools that count by calls do, makes it 14,227,748. The released weights hold
+267 thousand more, of layers that no output depends on. :func:`translate_released_key` maps the
+names of the weights to those here.
+
+Deviations from the released code: it divides by zero below 512 rows or columns, here pooling
+kernels are at least 1; it returns both branches in training mode, here
+:meth:`MFFNet.compute_both` does.
 """
 
+from collections.abc import Mapping
+from typing import Any
 from typing import NamedTuple
 
 from torch import nn
@@ -44,10 +57,46 @@ from torch import Tensor
 import torch.nn.functional as F
 
 from surgseg_ros.models.base import SegmentationNetwork
+from surgseg_ros.models.encoders import Pretrained
+from surgseg_ros.models.encoders import resnet_trunk
+from surgseg_ros.models.registry import ModelInfo
 from surgseg_ros.models.registry import register_model
-from surgseg_ros.models.torchvision_import import torchvision
 
 SPP_GRIDS = (16, 8, 4, 2)
+
+RELEASED_OPTIONS: Mapping[str, Any] = {
+    'share_encoder': True,
+    'share_classifier': True,
+    'stem_decoder': True,
+    'head_stride': 2,
+}
+"""Options of :class:`MFFNet` that make the network of the released code and weights."""
+
+_RELEASED_DECODERS = {
+    **{f'decoder{index}': f'decoder{index}' for index in range(1, 5)},
+    'decoder4_x2': 'auxiliary_head.decoder',
+}
+_RELEASED_PREFIXES: Mapping[str, str | None] = {
+    'in_block.0.': 'encoder.conv1.',
+    'in_block.1.': 'encoder.bn1.',
+    **{f'encoder{index}.': f'encoder.layer{index}.' for index in range(1, 5)},
+    'mff_sub24_x2.low_convbn.cb_unit.': 'fusion.auxiliary_projection.',
+    'mff_sub24_x2.high_convbn.cb_unit.': 'fusion.main_projection.',
+    # An auxiliary head that is computed there but that nothing uses, registered in part twice.
+    'mff_sub24_x2.decoder4_x2.': None,
+    'mff_sub24_x2.conv2_x2.': None,
+    'mff_sub24_x2.tp_conv2.': None,
+    'mff_sub24_x2.mff_class.': None,
+    **{
+        f'{released}.{part}.': f'{ours}.{index}.'
+        for released, ours in _RELEASED_DECODERS.items()
+        for index, part in enumerate(('conv1', 'deconv', 'conv2'))
+    },
+    'conv2_x2.': 'auxiliary_head.conv.',
+    'deconv1.': 'segmentation_head.0.',
+    'conv2.': 'segmentation_head.1.',
+    'deconv2.': 'segmentation_head.2.',
+}
 
 
 class BranchLogits(NamedTuple):
@@ -148,27 +197,35 @@ class MultiResolutionFeatureFusion(nn.Module):
 
 
 class AuxiliaryHead(nn.Module):
-    """Class maps of the auxiliary branch, C @1/8, with a skip from the auxiliary encoder."""
+    """
+    Class maps of the auxiliary branch, C @1/8, with a skip from the auxiliary encoder.
 
-    def __init__(self, num_classes: int) -> None:
+    :param classifier: the last layer, 32 channels to C at twice the size
+    """
+
+    def __init__(self, classifier: nn.Module) -> None:
         super().__init__()
         self.decoder = Decoder(512, 128)
         self.conv = conv_bn_relu(128, 32, 3, bias=True)
-        self.classifier = nn.ConvTranspose2d(32, num_classes, 2, stride=2)
+        self.classifier = classifier
 
     def forward(self, fused: Tensor, skip: Tensor) -> Tensor:
-        """Return (N, C, H / 8, W / 8) logits."""
+        """Return (N, C, H / 8, W / 8) logits, or what else the last layer makes of 32 @1/16."""
         return self.classifier(self.conv(skip + self.decoder(fused)))
 
 
-def _resnet18_trunk(last_layer: int) -> nn.ModuleDict:
-    """Return torchvision's ResNet-18 up to a layer, under its own parameter names."""
-    resnet = torchvision.models.resnet18(weights=None)
-    names = ['conv1', 'bn1', *(f'layer{index}' for index in range(1, last_layer + 1))]
-    return nn.ModuleDict({name: getattr(resnet, name) for name in names})
-
-
-@register_model('mffnet')
+@register_model(
+    'mffnet',
+    ModelInfo(
+        'MFFNet (Islam et al. 2019)',
+        tasks=('binary', 'parts', 'types'),
+        citation='M. Islam, D. A. Atputharuban, R. Ramesh, H. Ren: Real-Time Instrument '
+        'Segmentation in Robotic Surgery using Auxiliary Supervised Deep Adversarial Learning. '
+        'IEEE Robotics and Automation Letters 4(2), 2019',
+        url='https://doi.org/10.1109/LRA.2019.2900854',
+        note='The paper subtracts the mean of its training images and does not print it.',
+    ),
+)
 class MFFNet(SegmentationNetwork):
     """
     Two ResNet-18 branches at full and half resolution, fused, decoded with additive skips.
@@ -176,9 +233,12 @@ class MFFNet(SegmentationNetwork):
     :param num_classes: number of classes, background included
     :param share_encoder: use the main encoder's stem, layer1 and layer2 in the auxiliary branch
         too, as the released code does
+    :param share_classifier: end the auxiliary head in the last layer of the main one, as the
+        released code does
     :param stem_decoder: add the released code's fourth decoder, with a skip from the stem
     :param head_stride: 1: logits at half the input size (paper); 2: at the input size (released
         code). The parameters are the same.
+    :param pretrained: ImageNet weights of the encoders, see :mod:`surgseg_ros.models.encoders`
 
     >>> import torch
     >>> model = MFFNet(num_classes=4).eval()
@@ -194,17 +254,25 @@ class MFFNet(SegmentationNetwork):
         share_encoder: bool = False,
         stem_decoder: bool = False,
         head_stride: int = 1,
+        share_classifier: bool = False,
+        pretrained: Pretrained = False,
     ) -> None:
         super().__init__()
         if head_stride not in (1, 2):
             raise ValueError(
                 f'head_stride must be 1 (paper) or 2 (released code), not {head_stride}'
             )
-        self.encoder = _resnet18_trunk(last_layer=4)
-        self.auxiliary_encoder = None if share_encoder else _resnet18_trunk(last_layer=2)
+        self.encoder = resnet_trunk(18, pretrained=pretrained)
+        self.auxiliary_encoder = (
+            None if share_encoder else resnet_trunk(18, last_layer=2, pretrained=pretrained)
+        )
         self.pyramid = SpatialPyramidPooling()
         self.fusion = MultiResolutionFeatureFusion()
-        self.auxiliary_head = AuxiliaryHead(num_classes)
+        self.share_classifier = share_classifier
+        # A module of two names would be in the state dict twice, which safetensors refuses.
+        self.auxiliary_head = AuxiliaryHead(
+            nn.Identity() if share_classifier else _make_classifier(num_classes)
+        )
         self.decoder4 = Decoder(512, 256)
         self.decoder3 = Decoder(256, 128)
         self.decoder2 = Decoder(128, 64)
@@ -212,7 +280,7 @@ class MFFNet(SegmentationNetwork):
         self.segmentation_head = nn.Sequential(
             deconv3x3_bn_relu(64, 32, head_stride, bias=True),
             conv_bn_relu(32, 32, 3, bias=True),
-            nn.ConvTranspose2d(32, num_classes, 2, stride=2),
+            _make_classifier(num_classes),
         )
 
     def compute_logits(self, image: Tensor, branch: str = 'main') -> Tensor:
@@ -227,13 +295,15 @@ class MFFNet(SegmentationNetwork):
         self.check_branch(branch)
         features, auxiliary, fused = self._fuse(image)
         if branch == 'auxiliary':
-            return self.auxiliary_head(fused, auxiliary)
+            return self._classify_auxiliary(auxiliary, fused)
         return self._decode(features, fused)
 
     def compute_both(self, image: Tensor) -> BranchLogits:
         """Compute the logits of both branches for the loss of equation (1), sizes as above."""
         features, auxiliary, fused = self._fuse(image)
-        return BranchLogits(self._decode(features, fused), self.auxiliary_head(fused, auxiliary))
+        return BranchLogits(
+            self._decode(features, fused), self._classify_auxiliary(auxiliary, fused)
+        )
 
     def _fuse(self, image: Tensor) -> tuple[EncoderFeatures, Tensor, Tensor]:
         """Return the main features, the auxiliary feature map @1/16 and the fused map @1/32."""
@@ -253,6 +323,10 @@ class MFFNet(SegmentationNetwork):
         encoder = self.encoder if self.auxiliary_encoder is None else self.auxiliary_encoder
         return encoder['layer2'](encoder['layer1'](_stem(encoder, half_image)))
 
+    def _classify_auxiliary(self, auxiliary: Tensor, fused: Tensor) -> Tensor:
+        classified = self.auxiliary_head(fused, auxiliary)
+        return self.segmentation_head[-1](classified) if self.share_classifier else classified
+
     def _decode(self, features: EncoderFeatures, fused: Tensor) -> Tensor:
         decoded = features.layer3 + self.decoder4(fused)
         decoded = features.layer2 + self.decoder3(decoded)
@@ -265,3 +339,26 @@ class MFFNet(SegmentationNetwork):
 def _stem(encoder: nn.ModuleDict, image: Tensor) -> Tensor:
     """Return conv7x7/2, batch norm, ReLU and 3x3/2 max pooling: 64 channels at a quarter."""
     return F.max_pool2d(F.relu(encoder['bn1'](encoder['conv1'](image))), 3, stride=2, padding=1)
+
+
+def _make_classifier(num_classes: int) -> nn.Module:
+    """Return the last layer of a class block: 32 channels to C at twice the size."""
+    return nn.ConvTranspose2d(32, num_classes, 2, stride=2)
+
+
+def translate_released_key(key: str) -> str | None:
+    """
+    Return the name here of a tensor in the released weights.
+
+    :param key: its name there, without the ``module.`` of DataParallel
+    :return: its name in the state dict of ``MFFNet(num_classes, **RELEASED_OPTIONS)``; None for a
+        layer that no output depends on
+    :raises ValueError: if the released weights have no such tensor
+
+    >>> translate_released_key('in_block.0.weight')
+    'encoder.conv1.weight'
+    """
+    for released, ours in _RELEASED_PREFIXES.items():
+        if key.startswith(released):
+            return None if ours is None else ours + key.removeprefix(released)
+    raise ValueError(f"the released weights of MFFNet have no tensor '{key}'")

@@ -103,7 +103,7 @@ _NETWORK = (
     NodeParameter(
         'checkpoint',
         DEFAULT_CHECKPOINT,
-        'Weights: a .safetensors file or the name of a shipped checkpoint.',
+        'Weights: a file or folder, see docs/checkpoints.md, or the name of a shipped checkpoint.',
         Change.UNCONFIGURED,
     ),
     NodeParameter(
@@ -151,6 +151,14 @@ _NETWORK = (
         "CPU threads of the network; 0: torch's choice.",
         Change.UNCONFIGURED,
         bounds=(0, 256),
+    ),
+    NodeParameter(
+        'threshold',
+        0.0,
+        'Probability from which on a pixel is an instrument, with networks of two classes; '
+        '0: that of the checkpoint.',
+        Change.UNCONFIGURED,
+        bounds=(0.0, 1.0),
     ),
     NodeParameter(
         'max_consecutive_errors',

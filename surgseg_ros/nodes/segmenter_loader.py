@@ -83,6 +83,7 @@ class SegmenterLoader:
             (width, height) if width and height else None,
             self._parameters['threads'],
             self._parameters['checkpoint_sha256'],
+            self._parameters['threshold'] or None,
         )
         segmenter.warm_up(len(set(self._parameters['eyes'])))
         return segmenter

@@ -13,3 +13,6 @@
 # limitations under the License.
 
 """Losses and training."""
+
+# Beside a CPU build of torch, torchvision must be imported in this way first.
+from surgseg_ros.models import torchvision_import  # noqa: F401

@@ -14,11 +14,14 @@
 
 """Tests of the checkpoint format."""
 
+from pathlib import Path
+
 import pytest
 from safetensors.torch import load_file
 from safetensors.torch import save_file
 import torch
 
+from surgseg_ros.inference.checkpoints import checkpoint_name
 from surgseg_ros.inference.checkpoints import CheckpointError
 from surgseg_ros.inference.checkpoints import CheckpointInfo
 from surgseg_ros.inference.checkpoints import DEFAULT_CHECKPOINT
@@ -41,6 +44,8 @@ def test_round_trip(tmp_path):
         options={'stem_decoder': True},
         notice='a note',
         provenance={'steps': 3},
+        resize='stretch',
+        threshold=0.3,
     )
     path = tmp_path / 'folder' / 'model.safetensors'
     save_checkpoint(path, model, info)
@@ -86,8 +91,24 @@ def test_truncated_file(tmp_path, red_checkpoint):
 def test_tensors_without_our_metadata(tmp_path, red_checkpoint):
     path = tmp_path / 'bare.safetensors'
     save_file(load_file(red_checkpoint), path)
-    with pytest.raises(CheckpointError, match='metadata does not say format'):
-        load_checkpoint(path)
+    model, info = load_checkpoint(path)
+    assert (info.model, info.task) == ('color_linear', 'binary')
+    assert 'color_linear of this package' in info.notice
+    assert model.state_dict().keys() == load_file(red_checkpoint).keys()
+
+
+def test_files_from_before_resize_and_threshold_load(tmp_path, red_checkpoint):
+    path = tmp_path / 'old.safetensors'
+    metadata = read_info(red_checkpoint).to_metadata()
+    del metadata['resize'], metadata['threshold']
+    save_file(load_file(red_checkpoint), path, metadata)
+    assert read_info(path) == read_info(red_checkpoint)
+
+
+def test_names_to_show():
+    assert checkpoint_name(Path('a/model_0.pt')) == 'model_0'
+    assert checkpoint_name(Path('epoch_76.pth.tar')) == 'epoch_76'
+    assert checkpoint_name(Path('folder.v2')) == 'folder.v2'
 
 
 @pytest.mark.parametrize(
@@ -99,6 +120,9 @@ def test_tensors_without_our_metadata(tmp_path, red_checkpoint):
         ({'model': '"mffnet"'}, 'Missing key'),
         ({'mean': '['}, 'incomplete or damaged'),
         ({'surprise': '1'}, 'incomplete or damaged'),
+        ({'format': 'surgseg_ros/2'}, "metadata does not say format 'surgseg_ros/1'"),
+        ({'resize': '"crop"'}, "unknown resize mode 'crop'; choose one of: fit, stretch"),
+        ({'threshold': '1.0'}, 'between 0 and 1'),
     ],
 )
 def test_metadata_that_does_not_fit(tmp_path, red_checkpoint, changes, message):

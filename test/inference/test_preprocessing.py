@@ -41,6 +41,11 @@ def test_native_size_is_the_image_size():
     assert fit_network_size((641, 481), (0, 0), 32) == (641, 481)
 
 
+def test_stretched_images_get_exactly_the_input_size():
+    assert fit_network_size((1920, 1080), (256, 256), 32, 'stretch') == (256, 256)
+    assert fit_network_size((641, 481), (0, 0), 32, 'stretch') == (641, 481)
+
+
 def test_extreme_images_keep_at_least_one_stride():
     assert fit_network_size((10000, 10), (640, 512), 32)[1] == 32
 

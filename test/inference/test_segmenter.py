@@ -21,10 +21,14 @@ import torch
 import torch.nn.functional as F
 
 from surgseg_ros.inference.checkpoints import CheckpointError
+from surgseg_ros.inference.checkpoints import CheckpointInfo
+from surgseg_ros.inference.checkpoints import save_checkpoint
+from surgseg_ros.inference.segmenter import apply_threshold
 from surgseg_ros.inference.segmenter import DeviceError
 from surgseg_ros.inference.segmenter import label_images
 from surgseg_ros.inference.segmenter import Segmenter
 from surgseg_ros.inference.segmenter import select_device
+from surgseg_ros.models import create_model
 
 
 def _target(height, width):
@@ -42,6 +46,51 @@ def test_labels_are_exact_at_every_size(red_checkpoint, size):
     (result,) = Segmenter(red_checkpoint, 'cpu').segment([image])
     assert result.label_image.dtype == np.uint8
     np.testing.assert_array_equal(result.label_image, mask)
+
+
+@pytest.fixture
+def one_logit_checkpoint(tmp_path):
+    """Return a checkpoint whose probability of 'instrument' is the red value, threshold 0.3."""
+    model = create_model('color_linear', 'binary', single_logit=True)
+    with torch.no_grad():
+        model.classifier.weight.copy_(torch.tensor([8.0, 0.0, 0.0]).view(1, 3, 1, 1))
+        model.classifier.bias.fill_(-4.0)
+    path = tmp_path / 'one.safetensors'
+    info = CheckpointInfo('color_linear', 'binary', options={'single_logit': True}, threshold=0.3)
+    save_checkpoint(path, model, info)
+    return path
+
+
+@pytest.mark.parametrize('threshold', [None, 0.3, 0.5, 0.9])
+def test_a_single_logit_is_compared_with_the_threshold(one_logit_checkpoint, threshold):
+    ramp = np.zeros((1, 256, 3), np.uint8)
+    ramp[..., 0] = np.arange(256)
+    segmenter = Segmenter(one_logit_checkpoint, 'cpu', threshold=threshold)
+    (result,) = segmenter.segment([ramp], confidence=True)
+    probability = 1 / (1 + np.exp(4 - 8 * np.arange(256) / 255))
+    assert segmenter.threshold == (threshold or 0.3)
+    # bfloat16 holds 8 bits of a logit.
+    clear = np.abs(probability - segmenter.threshold) > 0.02
+    np.testing.assert_array_equal(
+        result.label_image[0][clear], (probability > segmenter.threshold)[clear]
+    )
+    turn = np.flatnonzero(result.label_image[0])[0]
+    assert int(result.confidence[0][turn]) == pytest.approx(128, abs=5)
+    assert result.confidence.min() >= 127
+
+
+def test_two_logits_follow_a_threshold_too():
+    logits = torch.tensor([0.0, 1.0]).view(1, 2, 1, 1)
+    assert apply_threshold(logits, 0.5) is logits
+    assert apply_threshold(logits, 0.7).argmax() == 1
+    assert apply_threshold(logits, 0.74).argmax() == 0
+
+
+def test_thresholds_that_make_no_sense(mffnet_checkpoint, one_logit_checkpoint):
+    with pytest.raises(CheckpointError, match="task 'parts' the most probable class wins"):
+        Segmenter(mffnet_checkpoint, 'cpu', threshold=0.5)
+    with pytest.raises(ValueError, match='between 0 and 1'):
+        Segmenter(one_logit_checkpoint, 'cpu', threshold=1.0)
 
 
 def test_images_of_different_sizes_keep_their_order(red_checkpoint):

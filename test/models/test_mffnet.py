@@ -14,14 +14,32 @@
 
 """Tests of the network of Islam et al. 2019 against the facts of the paper."""
 
+from types import SimpleNamespace
+
+from golden_outputs import fill_tensors
+from golden_outputs import probe_image
+from golden_outputs import read_golden
+from golden_outputs import sample_logits
+from network_tests import read_reference
+from network_tests import Variant
+import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.torch import save
 import torch
 import torch.nn.functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
+from surgseg_ros.inference.checkpoints import resolve_checkpoint
+from surgseg_ros.models import count_flops
 from surgseg_ros.models import count_parameters
 from surgseg_ros.models import create_model
+from surgseg_ros.models.encoders import resnet_trunk
+from surgseg_ros.models.mffnet import RELEASED_OPTIONS
 from surgseg_ros.models.mffnet import SpatialPyramidPooling
+from surgseg_ros.models.mffnet import translate_released_key
+
+RELEASED_SHAPES = read_reference(Variant('mffnet', reference='keys_islam_InstrumentsMFF_c8.txt'))
+DEAD_PARAMETERS = 267_104 + 32 * 8 * 4 + 8
 
 
 @pytest.fixture(scope='module')
@@ -38,18 +56,21 @@ def model():
         ({'share_encoder': True}, 14_223_204),
         ({'share_encoder': True, 'stem_decoder': True}, 14_227_748),
         ({'head_stride': 2}, 14_906_276),
+        (RELEASED_OPTIONS, 14_227_490),
     ],
 )
 def test_parameter_count(options, expected):
     assert count_parameters(create_model('mffnet', task='binary', **options)) == expected
 
 
-@pytest.mark.parametrize(('branch', 'gflop'), [('main', 121.1), ('auxiliary', 115.0)])
-def test_cost_at_native_size(model, branch, gflop):
+@pytest.mark.parametrize(
+    ('options', 'branch', 'gflop'),
+    [({}, 'main', 121.1), ({}, 'auxiliary', 115.0), (RELEASED_OPTIONS, 'main', 126.5)],
+)
+def test_cost_at_native_size(options, branch, gflop):
     """The auxiliary branch must not compute the decoders, or it would cost as much."""
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        model.compute_logits(torch.zeros(1, 3, 1024, 1280), branch)
-    assert counter.get_total_flops() / 1e9 == pytest.approx(gflop, abs=0.1)
+    network = create_model('mffnet', 'binary', **options).eval()
+    assert count_flops(network, (1280, 1024), branch) / 1e9 == pytest.approx(gflop, abs=0.1)
 
 
 def test_auxiliary_branch_leaves_decoders_alone(model):
@@ -135,3 +156,82 @@ def test_wrong_options_are_refused():
         create_model('mffnet', depth=50)
     with pytest.raises(ValueError, match='choose one of: main, auxiliary'):
         create_model('mffnet')(torch.zeros(1, 3, 32, 32), 'side')
+
+
+@pytest.fixture(scope='module')
+def released():
+    """Return the released network with weights that were given in the released layout."""
+    tensors = {name: torch.zeros(shape) for name, shape in RELEASED_SHAPES.items()}
+    fill_tensors(SimpleNamespace(state_dict=lambda: tensors))
+    translated = {translate_released_key(name): tensor for name, tensor in tensors.items()}
+    del translated[None]
+    network = create_model('mffnet', 'types', **RELEASED_OPTIONS).eval()
+    network.load_state_dict(translated)
+    return network
+
+
+def test_released_network_equals_the_released_code(released):
+    """The released code cannot run on images of less than 512 rows or columns."""
+    with torch.inference_mode():
+        both = released.compute_both(probe_image((640, 512)))
+    for logits, name, step in (
+        (both.main, 'mffnet_released', 9),
+        (both.auxiliary, 'mffnet_released_auxiliary', 3),
+    ):
+        golden = read_golden(name)
+        sampled = sample_logits(logits)[:, ::step, ::step]
+        np.testing.assert_allclose(sampled, golden, rtol=0, atol=1e-4 * golden.std())
+
+
+def test_released_tensors_have_one_place_each(released):
+    translated = [
+        (name, shape)
+        for key, shape in RELEASED_SHAPES.items()
+        if (name := translate_released_key(key)) is not None
+    ]
+    expected = {name: tuple(tensor.shape) for name, tensor in released.state_dict().items()}
+    assert len(translated) == len(expected)
+    assert dict(translated) == expected
+
+
+def test_dead_layers_of_the_released_weights():
+    """The names of ``mff_class`` are second names of two of the others."""
+    dead = [key for key in RELEASED_SHAPES if translate_released_key(key) is None]
+    counted = ('running_mean', 'running_var', 'num_batches_tracked')
+    parameters = sum(
+        int(np.prod(RELEASED_SHAPES[key]))
+        for key in dead
+        if not key.endswith(counted) and 'mff_class' not in key
+    )
+    assert parameters == DEAD_PARAMETERS
+    assert all(key.startswith('mff_sub24_x2.') for key in dead)
+
+
+def test_names_that_were_not_released_are_refused():
+    for key in ('module.in_block.0.weight', 'fc.weight', 'mff_sub24_x2.other.weight'):
+        with pytest.raises(ValueError, match=f"have no tensor '{key}'"):
+            translate_released_key(key)
+
+
+def test_shared_classifier_is_saved_once_and_serves_both_branches(released):
+    save(released.state_dict())
+    network = create_model('mffnet', 'binary', share_classifier=True).train()
+    assert not any(name.startswith('auxiliary_head.classifier') for name in network.state_dict())
+    network.compute_logits(torch.rand(2, 3, 64, 64), 'auxiliary').sum().backward()
+    assert network.segmentation_head[-1].weight.grad is not None
+    assert network.segmentation_head[0][0].weight.grad is None
+
+
+def test_tensor_names_are_those_of_the_shipped_weights(model):
+    with safe_open(resolve_checkpoint('mffnet_parts_sim'), 'pt') as file:
+        assert set(file.keys()) == set(model.state_dict())
+
+
+def test_pretrained_encoders_from_a_file(tmp_path):
+    trunk = resnet_trunk(18)
+    path = tmp_path / 'resnet18.pth'
+    torch.save({**trunk.state_dict(), 'fc.bias': torch.zeros(1000)}, path)
+    network = create_model('mffnet', pretrained=path)
+    for encoder in (network.encoder, network.auxiliary_encoder):
+        for name, tensor in encoder.state_dict().items():
+            assert torch.equal(tensor, trunk.state_dict()[name])

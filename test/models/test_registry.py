@@ -12,44 +12,85 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Tests of the model registry, over every registered network."""
+"""Tests of the model registry; what every registered network must do is in test_networks.py."""
+
+from dataclasses import FrozenInstanceError
 
 import pytest
 import torch
 
-from surgseg_ros.data import get_label_set
 from surgseg_ros.data import list_label_sets
+from surgseg_ros.models import count_flops
 from surgseg_ros.models import create_model
 from surgseg_ros.models import list_models
+from surgseg_ros.models import model_info
+from surgseg_ros.models import model_options
+from surgseg_ros.models import ModelInfo
 from surgseg_ros.models import register_model
 
 
 @pytest.mark.parametrize('name', list_models())
-@pytest.mark.parametrize('task', list_label_sets())
-def test_every_model_fits_every_task(name, task):
-    model = create_model(name, task).eval()
-    for branch in model.branches:
-        with torch.inference_mode():
-            logits = model(torch.rand(2, 3, 64, 96), branch)
-        assert logits.shape == (2, get_label_set(task).num_classes, 64, 96)
+def test_facts_are_complete(name):
+    info = model_info(name)
+    with torch.device('meta'):
+        network = create_model(name)
+    assert (info.name, info.stride, info.branches) == (name, network.stride, network.branches)
+    assert all(size % info.stride == 0 for size in info.input_size)
+    assert set(info.tasks) <= set(list_label_sets())
+    assert all(
+        0 <= mean < 1 and 0 < std <= 1 for mean, std in zip(info.mean, info.std, strict=True)
+    )
+    if name != 'color_linear':
+        assert info.tasks
+        assert info.citation
+        assert info.url.startswith('https://')
 
 
-@pytest.mark.parametrize('name', list_models())
-def test_state_dict_round_trip(name):
-    first, second = create_model(name).eval(), create_model(name).eval()
-    second.load_state_dict(first.state_dict())
-    image = torch.rand(1, 3, 64, 64)
-    with torch.inference_mode():
-        torch.testing.assert_close(first(image), second(image))
+def test_networks_of_the_papers_are_there():
+    assert set(list_models()) >= {
+        'agsd_unet', 'color_linear', 'linknet34', 'mffnet', 'rasnet', 'smp_unet_resnet34',
+        'ternausnet11', 'ternausnet16', 'unet',
+    }  # fmt: skip
+
+
+def test_facts_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        model_info('mffnet').stride = 1
+
+
+def test_options_have_their_defaults():
+    options = model_options('rasnet')
+    assert options == {'attention': True, 'pretrained': False}
+    assert create_model('rasnet', **options)
+
+
+def test_single_logit_is_for_two_classes():
+    assert create_model('color_linear', 'binary', single_logit=True).classifier.out_channels == 1
+    assert create_model('color_linear', 'binary').classifier.out_channels == 2
+    with pytest.raises(ValueError, match="two classes; 'parts' has 4"):
+        create_model('color_linear', 'parts', single_logit=True)
 
 
 def test_unknown_names_list_the_known():
-    with pytest.raises(ValueError, match='choose one of: .*mffnet'):
-        create_model('unknown')
+    for function in (create_model, model_info, model_options):
+        with pytest.raises(ValueError, match='choose one of: .*mffnet'):
+            function('unknown')
     with pytest.raises(ValueError, match='choose one of: binary, parts'):
         create_model('mffnet', task='unknown')
 
 
+def test_unknown_options_list_the_known():
+    with pytest.raises(ValueError, match='does not accept these options: depth; it has: attent'):
+        create_model('rasnet', depth=50)
+
+
 def test_a_name_is_registered_once():
     with pytest.raises(ValueError, match='registered already'):
-        register_model('mffnet')(type(create_model('mffnet')))
+        register_model('mffnet', ModelInfo('again'))(type(create_model('mffnet')))
+
+
+def test_operations_are_counted_for_any_size():
+    """One 1x1 convolution: 3 multiplications and additions a pixel and output."""
+    network = create_model('color_linear', 'binary').eval()
+    assert count_flops(network, (17, 5)) == 2 * 3 * 2 * 17 * 5
+    assert not next(network.parameters()).is_meta

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 
 import cv2
 from diagnostic_msgs.msg import DiagnosticStatus
+from node_process import wait_until
 import numpy as np
 import pytest
 from rclpy.qos import DurabilityPolicy
@@ -391,12 +392,15 @@ def test_a_black_and_a_frozen_image_are_reported(start_node, station, target_che
     parameters = {'quality.frozen_after_s': 1.0, 'quality.blurred_below': 0.0}
     start_node('segmentation_node', parameters_for(target_checkpoint, **parameters))
     rig = Rig(station)
-    black = make_image(np.zeros((HEIGHT, WIDTH, 3), np.uint8), next_header())
-    rig.cameras['right'].publish(black)
-    rig.wait_for_status_message('right', 'black', DiagnosticStatus.WARN)
+    black = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
 
-    def frozen():
+    def are_reported():
+        rig.cameras['right'].publish(make_image(black, next_header()))
         rig.answer('left', rig.send('left', MASK))
-        return 'frozen' in rig.present_status_message('left')
+        rig.settle()
+        left, right = (rig.status(rig.diagnostics.messages[-1], eye) for eye in rig.cameras)
+        if 'frozen' not in left.message or 'black' not in right.message:
+            return False
+        return left.level == right.level == DiagnosticStatus.WARN
 
-    assert any(frozen() for _ in range(20))
+    wait_until(are_reported, 30.0, 'a frozen left and a black right image')
