@@ -398,7 +398,8 @@ def test_a_black_and_a_frozen_image_are_reported(start_node, station, target_che
         rig.cameras['right'].publish(make_image(black, next_header()))
         rig.answer('left', rig.send('left', MASK))
         rig.settle()
-        left, right = (rig.status(rig.diagnostics.messages[-1], eye) for eye in rig.cameras)
+        newest = rig.diagnostics.wait_for_count(1)[-1]
+        left, right = (rig.status(newest, eye) for eye in rig.cameras)
         if 'frozen' not in left.message or 'black' not in right.message:
             return False
         return left.level == right.level == DiagnosticStatus.WARN
