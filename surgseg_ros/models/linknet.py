@@ -39,6 +39,8 @@ LinkNet paper's in the encoder's depth and the head. One deviation: it ends in `
 more than one class, ours returns logits.
 """
 
+from dataclasses import replace
+
 from torch import nn
 from torch import Tensor
 import torch.nn.functional as F
@@ -46,10 +48,8 @@ import torch.nn.functional as F
 from surgseg_ros.models.base import SegmentationNetwork
 from surgseg_ros.models.encoders import Pretrained
 from surgseg_ros.models.encoders import resnet_trunk
-from surgseg_ros.models.registry import IMAGENET_MEAN
-from surgseg_ros.models.registry import IMAGENET_STD
-from surgseg_ros.models.registry import ModelInfo
 from surgseg_ros.models.registry import register_model
+from surgseg_ros.models.unet import SHVETS_2018
 
 
 class LinkNetDecoder(nn.Module):
@@ -74,14 +74,9 @@ class LinkNetDecoder(nn.Module):
 
 @register_model(
     'linknet34',
-    ModelInfo(
-        'LinkNet-34 (Shvets et al. 2018)',
-        mean=IMAGENET_MEAN,
-        std=IMAGENET_STD,
-        tasks=('binary', 'parts', 'types'),
-        citation='A. A. Shvets, A. Rakhlin, A. A. Kalinin, V. I. Iglovikov: Automatic Instrument '
-        'Segmentation in Robot-Assisted Surgery Using Deep Learning. IEEE ICMLA 2018',
-        url='https://arxiv.org/abs/1803.01207',
+    replace(
+        SHVETS_2018,
+        title='LinkNet-34 (Shvets et al. 2018)',
         note='Encoder ResNet-34.',
     ),
 )

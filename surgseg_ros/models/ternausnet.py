@@ -46,6 +46,8 @@ registers the encoder's tensors a second time as ``encoder.*``, here they exist 
 in ``log_softmax`` for more than one class, ours returns logits.
 """
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 from torch import Tensor
@@ -55,11 +57,9 @@ from surgseg_ros.models.base import SegmentationNetwork
 from surgseg_ros.models.encoders import Pretrained
 from surgseg_ros.models.encoders import split_at_pools
 from surgseg_ros.models.encoders import vgg_features
-from surgseg_ros.models.registry import IMAGENET_MEAN
-from surgseg_ros.models.registry import IMAGENET_STD
-from surgseg_ros.models.registry import ModelInfo
 from surgseg_ros.models.registry import register_model
 from surgseg_ros.models.unet import ConvReLU
+from surgseg_ros.models.unet import SHVETS_2018
 
 
 class DecoderBlock(nn.Module):
@@ -126,14 +126,9 @@ class _TernausNet(SegmentationNetwork):
 
 @register_model(
     'ternausnet11',
-    ModelInfo(
-        'TernausNet-11 (Shvets et al. 2018)',
-        mean=IMAGENET_MEAN,
-        std=IMAGENET_STD,
-        tasks=('binary', 'parts', 'types'),
-        citation='A. A. Shvets, A. Rakhlin, A. A. Kalinin, V. I. Iglovikov: Automatic Instrument '
-        'Segmentation in Robot-Assisted Surgery Using Deep Learning. IEEE ICMLA 2018',
-        url='https://arxiv.org/abs/1803.01207',
+    replace(
+        SHVETS_2018,
+        title='TernausNet-11 (Shvets et al. 2018)',
         note='Encoder VGG-11.',
     ),
 )
@@ -155,14 +150,9 @@ class TernausNet11(_TernausNet):
 
 @register_model(
     'ternausnet16',
-    ModelInfo(
-        'TernausNet-16 (Shvets et al. 2018)',
-        mean=IMAGENET_MEAN,
-        std=IMAGENET_STD,
-        tasks=('binary', 'parts', 'types'),
-        citation='A. A. Shvets, A. Rakhlin, A. A. Kalinin, V. I. Iglovikov: Automatic Instrument '
-        'Segmentation in Robot-Assisted Surgery Using Deep Learning. IEEE ICMLA 2018',
-        url='https://arxiv.org/abs/1803.01207',
+    replace(
+        SHVETS_2018,
+        title='TernausNet-16 (Shvets et al. 2018)',
         note='Encoder VGG-16.',
     ),
 )

@@ -36,6 +36,7 @@ addition). Layers and parameter names are those of the published code, not of th
 more than one class, ours returns logits; the loss, or arg max, does not miss it.
 """
 
+from dataclasses import replace
 from itertools import pairwise
 
 import torch
@@ -48,6 +49,17 @@ from surgseg_ros.models.registry import IMAGENET_MEAN
 from surgseg_ros.models.registry import IMAGENET_STD
 from surgseg_ros.models.registry import ModelInfo
 from surgseg_ros.models.registry import register_model
+
+SHVETS_2018 = ModelInfo(
+    'Shvets et al. 2018',
+    mean=IMAGENET_MEAN,
+    std=IMAGENET_STD,
+    tasks=('binary', 'parts', 'types'),
+    citation='A. A. Shvets, A. Rakhlin, A. A. Kalinin, V. I. Iglovikov: Automatic Instrument '
+    'Segmentation in Robot-Assisted Surgery Using Deep Learning. IEEE ICMLA 2018',
+    url='https://arxiv.org/abs/1803.01207',
+)
+"""What the four networks of that paper have in common."""
 
 WIDTHS = (32, 64, 128, 256, 512)
 POOLINGS = (2, 2, 2, 4)
@@ -80,14 +92,9 @@ class DoubleConv(nn.Module):
 
 @register_model(
     'unet',
-    ModelInfo(
-        'U-Net (Shvets et al. 2018)',
-        mean=IMAGENET_MEAN,
-        std=IMAGENET_STD,
-        tasks=('binary', 'parts', 'types'),
-        citation='A. A. Shvets, A. Rakhlin, A. A. Kalinin, V. I. Iglovikov: Automatic Instrument '
-        'Segmentation in Robot-Assisted Surgery Using Deep Learning. IEEE ICMLA 2018',
-        url='https://arxiv.org/abs/1803.01207',
+    replace(
+        SHVETS_2018,
+        title='U-Net (Shvets et al. 2018)',
         note='The plain one: no batch norm, nothing pretrained.',
     ),
 )
