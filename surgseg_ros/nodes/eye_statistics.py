@@ -42,7 +42,7 @@ class EyeSummary:
         publication of its result; empty before the first result
     :param age_ms: from the stamp of the last image to the publication of its result; ``None``
         before the first result and for images without a stamp
-    :param silence_s: time since the last image, or since the start when there was none
+    :param silence_s: time since the last image, or since the camera is listened to
     :param lost: images that the transport lost since the start, as it counts them
     :param lost_fraction: lost ones among all images sent over the last seconds
     :param rejected: number of rejected frames by cause
@@ -116,6 +116,11 @@ class EyeStatistics:
         self._poor = _Window(QUALITY_WINDOW_S)
         self._frame_id: str | None = None
         self._is_stamped = True
+
+    def expect_images(self) -> None:
+        """Note that the camera is listened to from now on; silence counts from here."""
+        with self._lock:
+            self._last_image = self._clock()
 
     def record_image(self) -> None:
         """Note that an image arrived."""

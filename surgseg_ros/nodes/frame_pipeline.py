@@ -124,6 +124,11 @@ class FramePipeline:
                 self._next_segmenter.close()
             self._next_segmenter = segmenter
 
+    def expect_images(self) -> None:
+        """Note that the cameras are listened to from now on."""
+        for statistics in self._statistics.values():
+            statistics.expect_images()
+
     def submit(self, eye: str, msg: Image | CompressedImage) -> None:
         """Leave the newest image of an eye; returns at once."""
         self._statistics[eye].record_image()

@@ -192,6 +192,7 @@ class SegmentationNode(LifecycleNode):
 
     def _subscribe(self) -> None:
         assert self._pipeline is not None
+        self._pipeline.expect_images()
         self._problem_log.clear()
         self._inputs = {
             eye: CameraInput(self, eye, self._settings, self._pipeline, outputs)

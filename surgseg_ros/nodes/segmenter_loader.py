@@ -48,9 +48,9 @@ class SegmenterLoader:
         :raises DeviceError: if there is no such device, and no other is allowed
         :raises RuntimeError: if the network fails on its device, and no other is allowed
         """
-        self.warning = ''
         try:
             segmenter = self._create(checkpoint, self._parameters['device'])
+            self.warning = ''
         except (DeviceError, RuntimeError) as error:
             if self._parameters['device'] == 'cpu' or not self._parameters['allow_cpu_fallback']:
                 raise

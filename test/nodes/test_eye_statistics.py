@@ -15,7 +15,10 @@
 import pytest
 
 from surgseg_ros.nodes.eye_statistics import EyeStatistics
+from surgseg_ros.nodes.eye_statistics import FAULT_WINDOW_S
+from surgseg_ros.nodes.eye_statistics import QUALITY_WINDOW_S
 from surgseg_ros.nodes.eye_statistics import WINDOW_FRAMES
+from surgseg_ros.perception.image_quality import QualityReport
 
 
 class Clock:
@@ -89,3 +92,58 @@ def test_rejections_are_counted_by_cause(statistics):
     summary = statistics.summary()
     assert summary.rejected == {'step': 2, 'encoding': 1}
     assert summary.last_error == 'last'
+
+
+def test_silence_counts_from_when_the_camera_is_listened_to(statistics, clock):
+    statistics.record_image()
+    clock.now += 100.0
+    statistics.expect_images()
+    clock.now += 2.0
+    assert statistics.summary().silence_s == pytest.approx(2.0)
+
+
+def test_losses_are_a_share_of_what_was_sent_lately(statistics, clock):
+    for _ in range(30):
+        statistics.record_image()
+    statistics.record_loss(10)
+    summary = statistics.summary()
+    assert (summary.lost, summary.lost_fraction) == (10, 0.25)
+    clock.now += FAULT_WINDOW_S + 1.0
+    summary = statistics.summary()
+    assert (summary.lost, summary.lost_fraction) == (10, 0.0)
+
+
+def test_rejections_are_forgotten_as_recent_ones_only(statistics, clock):
+    statistics.record_rejection('step', 'too small')
+    assert statistics.summary().recently_rejected == 1
+    clock.now += FAULT_WINDOW_S + 1.0
+    summary = statistics.summary()
+    assert summary.recently_rejected == 0
+    assert summary.rejected == {'step': 1}
+
+
+def test_quality_is_that_of_the_last_image_and_its_share_that_of_the_last_seconds(
+    statistics, clock
+):
+    good = QualityReport(90.0, 0.0, 0.8, 0.0, ())
+    black = QualityReport(1.0, 0.0, 0.0, 0.0, ('black',))
+    for report in (good, good, good, black):
+        statistics.record_quality(report)
+    summary = statistics.summary()
+    assert (summary.quality, summary.poor_fraction) == (black, 0.25)
+    clock.now += QUALITY_WINDOW_S + 1.0
+    assert statistics.summary().poor_fraction == 0.0
+
+
+def test_input_rate_counts_every_image(statistics, clock):
+    for _ in range(200):
+        clock.now += 0.05
+        statistics.record_image()
+    assert statistics.summary().input_rate_hz == pytest.approx(20.0, rel=0.02)
+
+
+def test_the_last_header_is_remembered(statistics):
+    assert statistics.summary().frame_id is None
+    statistics.record_header('/camera', is_stamped=False)
+    summary = statistics.summary()
+    assert (summary.frame_id, summary.is_stamped) == ('/camera', False)
