@@ -454,8 +454,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     :return: exit code: 0 if frames were processed, also when stopped early; else 1
     """
     arguments = parse_arguments(argv)
-    # A closed terminal or a job that is ended must not leave the nodes running.
-    for signal_number in (signal.SIGTERM, signal.SIGHUP):
+    # A closed terminal or a job that is ended must not leave the nodes running. A shell lets its
+    # background jobs ignore SIGINT; who sends it all the same means it.
+    for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signal_number, _interrupt)
     try:
         summary = Demo(arguments).run()
