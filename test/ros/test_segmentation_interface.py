@@ -398,10 +398,12 @@ def test_a_black_and_a_frozen_image_are_reported(start_node, station, target_che
         rig.cameras['right'].publish(make_image(black, next_header()))
         rig.answer('left', rig.send('left', MASK))
         rig.settle()
-        newest = rig.diagnostics.wait_for_count(1)[-1]
-        left, right = (rig.status(newest, eye) for eye in rig.cameras)
-        if 'frozen' not in left.message or 'black' not in right.message:
-            return False
-        return left.level == right.level == DiagnosticStatus.WARN
+        return all(
+            status is not None
+            and problem in status.message
+            and status.level == DiagnosticStatus.WARN
+            for eye, problem in (('left', 'frozen'), ('right', 'black'))
+            for status in [rig.status(rig.diagnostics.wait_for_count(1)[-1], eye)]
+        )
 
     wait_until(are_reported, 30.0, 'a frozen left and a black right image')
