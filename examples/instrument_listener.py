@@ -14,10 +14,13 @@
 
 """Print where the instruments of the left image are: the smallest complete subscriber."""
 
+import signal
+import threading
+
 import rclpy
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
+from rclpy.signals import SignalHandlerOptions
 from surgseg_ros.msg import InstrumentArray
 
 
@@ -40,16 +43,16 @@ class InstrumentListener(Node):
 
 
 def main() -> None:
-    """Run until SIGINT or SIGTERM."""
-    rclpy.init()
+    """Run until SIGINT or SIGTERM; the context outlives the last callback."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node = InstrumentListener()
-    try:
-        rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        node.get_logger().info('done')
-    finally:
-        node.destroy_node()
-        rclpy.try_shutdown()
+    while not stop.is_set():
+        rclpy.spin_once(node, timeout_sec=0.1)
+    node.destroy_node()
+    rclpy.shutdown()
 
 
 if __name__ == '__main__':
