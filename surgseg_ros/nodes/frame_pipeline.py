@@ -155,9 +155,7 @@ class FramePipeline:
         return self._statistics[eye].summary()
 
     def _run(self) -> None:
-        while batch := self._slots.take(
-            self._parameters['pair_wait_ms'] / 1e3, self._belong_together
-        ):
+        while batch := self._slots.take(self._pair_wait_s, self._belong_together):
             self._exchange_segmenter()
             self._process(batch)
 
@@ -167,6 +165,9 @@ class FramePipeline:
         if segmenter is not None:
             self._segmenter.close()
             self._segmenter = segmenter
+
+    def _pair_wait_s(self) -> float:
+        return self._parameters['pair_wait_ms'] / 1e3
 
     def _belong_together(self, frames: Mapping[str, ArrivedFrame]) -> bool:
         tolerance_ns = self._parameters['pair_tolerance_ms'] * 1e6

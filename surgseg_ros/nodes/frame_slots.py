@@ -135,22 +135,22 @@ class FrameSlots(Generic[Frame]):
 
     def take(
         self,
-        patience_s: float = 0.0,
+        patience_s: Callable[[], float] = lambda: 0.0,
         belong_together: Callable[[Mapping[str, Frame]], bool] = lambda frames: True,
     ) -> dict[str, TakenFrame[Frame]]:
         """
         Wait until a slot is filled and empty all filled slots.
 
-        :param patience_s: how long to wait then until all slots are filled with frames that
-            belong together
+        :param patience_s: tells, once a slot is filled, how long to wait until all are filled
+            with frames that belong together
         :param belong_together: tells so of one frame an eye
         :return: the frames by eye; empty once the slots are closed
         """
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._any_waiting())
-            if patience_s > 0.0:
+            if (limit_s := patience_s()) > 0.0:
                 self._changed.wait_for(
-                    lambda: self._closed or self._is_complete(belong_together), patience_s
+                    lambda: self._closed or self._is_complete(belong_together), limit_s
                 )
             return {eye: self._take(slot) for eye, slot in self._slots.items() if slot.waiting}
 

@@ -109,7 +109,7 @@ def take_in_thread(slots, *arguments):
 
 
 def test_a_patient_worker_waits_for_the_partner(slots):
-    thread, taken = take_in_thread(slots, 30.0)
+    thread, taken = take_in_thread(slots, lambda: 30.0)
     slots.put('left', 1)
     slots.put('right', 1)
     thread.join(10.0)
@@ -117,7 +117,9 @@ def test_a_patient_worker_waits_for_the_partner(slots):
 
 
 def test_a_partner_of_another_moment_is_not_enough(slots):
-    thread, taken = take_in_thread(slots, 30.0, lambda frames: len(set(frames.values())) == 1)
+    thread, taken = take_in_thread(
+        slots, lambda: 30.0, lambda frames: len(set(frames.values())) == 1
+    )
     slots.put('left', 1)
     slots.put('right', 2)
     slots.put('left', 2)
@@ -128,7 +130,7 @@ def test_a_partner_of_another_moment_is_not_enough(slots):
 
 def test_patience_ends_and_what_is_there_is_taken(slots):
     slots.put('left', 1)
-    assert list(slots.take(0.01)) == ['left']
+    assert list(slots.take(lambda: 0.01)) == ['left']
 
 
 def test_close_ends_the_wait(slots):

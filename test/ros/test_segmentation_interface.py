@@ -199,6 +199,20 @@ def test_the_node_can_be_paused_and_resumed(rig):
     np.testing.assert_array_equal(rig.answer('left', rig.send('left', MASK))[0], MASK)
 
 
+def test_a_patient_node_takes_both_eyes_of_one_moment_together(rig):
+    assert change_parameter(rig.station, 'pair_wait_ms', 1000.0).successful
+    header = next_header()
+    times = []
+    for eye in rig.cameras:
+        rig.cameras[eye].publish(make_image(paint(MASK), header))
+        # The worker has the left image before the right one is sent.
+        rig.settle()
+    for eye in rig.cameras:
+        times.append(rig.answer(eye, header)[1].timing.inference.nanosec)
+    assert change_parameter(rig.station, 'pair_wait_ms', 0.0).successful
+    assert times[0] == times[1]
+
+
 @pytest.mark.parametrize('eye', ['left', 'right'])
 def test_a_crop_is_undone_in_every_output(rig, eye):
     mask = draw_rectangle(WIDTH, HEIGHT, (0, 60), (200, 40))
