@@ -35,6 +35,8 @@ from surgseg_ros.nodes.process_environment import MALLOC_VARIABLES
 
 WIDTH, HEIGHT = 160, 128
 DURATION_S = 2.0
+# After so many every topic has been heard, camera images included, which are recorded at 2 Hz.
+ENOUGH_FRAMES = 12
 START_TIMEOUT_S = 90.0
 END_TIMEOUT_S = 60.0
 
@@ -62,7 +64,7 @@ class DemoProcess:
     def wait_for_frames(self):
         def recorded():
             assert self._process.poll() is None, self.log.read_text()
-            return self.summary is not None and self.summary['frames_processed'] > 0
+            return self.summary is not None and self.summary['frames_processed'] >= ENOUGH_FRAMES
 
         wait_until(recorded, START_TIMEOUT_S, 'the first processed frames')
 
