@@ -77,7 +77,7 @@ def generate_launch_description() -> LaunchDescription:
     declare_checkpoint_cmd = DeclareLaunchArgument(
         'checkpoint',
         default_value='',
-        description='Weights: a .safetensors file or the name of a shipped checkpoint; '
+        description='Weights: a file, a folder or the name of a shipped checkpoint; '
         'empty: the default ones',
     )
     declare_branch_cmd = DeclareLaunchArgument(

@@ -26,6 +26,7 @@ from surgseg_ros.data.image_files import write_image
 from surgseg_ros.data.label_sets import LabelSet
 from surgseg_ros.inference.crop import BorderFinder
 from surgseg_ros.inference.crop import CropMode
+from surgseg_ros.inference.crop import size_of
 from surgseg_ros.inference.segmenter import Segmenter
 from surgseg_ros.perception.overlay import draw_overlay
 
@@ -102,4 +103,4 @@ def _segment(
     """Return the (H, W) label image of a frame, background outside of the crop."""
     region = crop.select_region(image, finder)
     (result,) = segmenter.segment([region.cut(image)])
-    return region.paste(result.label_image, (image.shape[1], image.shape[0]))
+    return region.paste(result.label_image, size_of(image))

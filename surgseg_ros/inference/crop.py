@@ -45,6 +45,15 @@ NO_CROP = 'none'
 AUTOMATIC_CROP = 'auto'
 
 
+def size_of(image: np.ndarray) -> tuple[int, int]:
+    """
+    Return (width, height) of an image.
+
+    :param image: (H, W) or (H, W, C)
+    """
+    return image.shape[1], image.shape[0]
+
+
 @dataclass(frozen=True)
 class Region:
     """
@@ -102,7 +111,7 @@ class Region:
         :param image: (H, W) or (H, W, C)
         :raises ValueError: if the region does not lie inside
         """
-        self.check_inside(_size_of(image))
+        self.check_inside(size_of(image))
         return image[self.y : self.y + self.height, self.x : self.x + self.width]
 
     def paste(self, array: np.ndarray, size: tuple[int, int], fill: int = 0) -> np.ndarray:
@@ -114,7 +123,7 @@ class Region:
         :param fill: value outside of the region
         :raises ValueError: if the array is not of the region's size or the region not inside
         """
-        if _size_of(array) != self.size:
+        if size_of(array) != self.size:
             raise ValueError(
                 f'an array of {array.shape[1]} x {array.shape[0]} px does not fill a region of '
                 f'{self.width} x {self.height} px; paste what was computed from its cut'
@@ -150,8 +159,8 @@ class CropMode:
         if self.automatic:
             return finder.update(image)
         if self.region is None:
-            return Region.whole(_size_of(image))
-        self.region.check_inside(_size_of(image))
+            return Region.whole(size_of(image))
+        self.region.check_inside(size_of(image))
         return self.region
 
 
@@ -224,7 +233,7 @@ class BorderFinder:
 
         :param image: (H, W, 3) uint8 RGB
         """
-        size = _size_of(image)
+        size = size_of(image)
         if size != self._image_size:
             self._region, self._image_size = None, size
         found = find_content(image)
@@ -243,7 +252,7 @@ def find_content(image: np.ndarray) -> Region | None:
     :param image: (H, W, 3) uint8 RGB
     :return: ``None`` if less than :data:`MIN_CONTENT_FRACTION` of the image is bright
     """
-    size = _size_of(image)
+    size = size_of(image)
     step = max(min(size) // _CELLS, 1)
     grid = tuple(-(-side // step) for side in size)
     red, green, blue = cv2.split(cv2.resize(image, grid, interpolation=cv2.INTER_NEAREST))
@@ -316,8 +325,3 @@ def _union(first: Region, second: Region) -> Region:
         max(first.x + first.width, second.x + second.width) - x,
         max(first.y + first.height, second.y + second.height) - y,
     )
-
-
-def _size_of(image: np.ndarray) -> tuple[int, int]:
-    """Return (width, height)."""
-    return image.shape[1], image.shape[0]

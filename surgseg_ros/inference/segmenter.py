@@ -91,7 +91,7 @@ class Segmenter:
     :param threshold: probability from which on a pixel is an instrument, in (0, 1), for networks
         of task ``binary``; ``None``: the checkpoint's
     :raises CheckpointError: if the checkpoint is missing or unusable, or has no such branch, or
-        there is a threshold and more than two classes
+        there is a threshold that is none, or one for more than two classes
     :raises DeviceError: if there is no such device
 
     >>> segmenter = Segmenter(device='cpu')
@@ -139,7 +139,10 @@ class Segmenter:
                 f'{self.checkpoint_name}: a threshold ({threshold}) is for task binary; for task '
                 f"'{self.info.task}' the most probable class wins. Leave the threshold out"
             )
-        check_threshold(threshold)
+        try:
+            check_threshold(threshold)
+        except ValueError as error:
+            raise CheckpointError(f'{self.checkpoint_name}: {error}') from error
         return threshold
 
     @property

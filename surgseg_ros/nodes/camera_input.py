@@ -33,6 +33,7 @@ from surgseg_ros.nodes.frame_pipeline import FramePipeline
 from surgseg_ros.nodes.parameters import ParameterTable
 from surgseg_ros.nodes.qos_conflicts import explain_refused_publisher
 from surgseg_ros.nodes.qos_conflicts import has_refused_publisher
+from surgseg_ros.nodes.qos_conflicts import RefusedPeers
 from surgseg_ros.nodes.segmentation_parameters import COMPRESSED
 
 
@@ -61,7 +62,7 @@ class CameraInput:
         self._eye = eye
         self._pipeline = pipeline
         self._outputs = outputs
-        self._refused: dict[str, str] = {}
+        self._refused = RefusedPeers(node, has_refused_publisher)
         reliability = ReliabilityPolicy[parameters['reliability'].upper()]
         is_compressed = parameters['image_transport'] == COMPRESSED
         self._images = self._subscribe(
@@ -85,12 +86,7 @@ class CameraInput:
     @property
     def refused(self) -> dict[str, str]:
         """Return an explanation for each topic with a publisher whose QoS does not fit."""
-        for subscription in (self._images, self._calibration):
-            # The event tells that such a publisher came, the graph whether it is still there.
-            topic = subscription.topic_name
-            if topic in self._refused and not has_refused_publisher(self._node, subscription):
-                del self._refused[topic]
-        return dict(self._refused)
+        return self._refused.present((self._images, self._calibration))
 
     def count_publishers(self) -> int:
         """Return the number of publishers on the image topic."""
@@ -110,7 +106,8 @@ class CameraInput:
         topic = self._node.resolve_topic_name(name)
 
         def note_refusal(event: Any) -> None:
-            self._refused[topic] = explain_refused_publisher(topic, event.last_policy_kind)
+            explanation = explain_refused_publisher(topic, event.last_policy_kind)
+            self._refused.note(topic, explanation)
 
         def note_loss(event: Any) -> None:
             if message_type is not CameraInfo:

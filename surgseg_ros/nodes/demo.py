@@ -370,7 +370,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         '--checkpoint',
-        help='weights: a .safetensors file or the name of a shipped checkpoint; '
+        help='weights: a file, a folder or the name of a shipped checkpoint; '
         'default: the shipped ones',
     )
     parser.add_argument(

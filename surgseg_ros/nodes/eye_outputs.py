@@ -49,6 +49,7 @@ from surgseg_ros.nodes.instrument_messages import region_to_instrument
 from surgseg_ros.nodes.parameters import ParameterTable
 from surgseg_ros.nodes.qos_conflicts import explain_refused_subscriber
 from surgseg_ros.nodes.qos_conflicts import has_refused_subscriber
+from surgseg_ros.nodes.qos_conflicts import RefusedPeers
 from surgseg_ros.perception.overlay import draw_instruments
 from surgseg_ros.perception.overlay import draw_overlay
 
@@ -72,7 +73,7 @@ class EyeOutputs:
         self._eye = eye
         self._parameters = parameters
         self._managed: list[LifecyclePublisher] = []
-        self._refused: dict[str, str] = {}
+        self._refused = RefusedPeers(node, has_refused_subscriber)
         self.camera_info: CameraInfo | None = None
         """The newest calibration that came from the camera."""
         self._label_image = self._create(Image, 'label_image')
@@ -105,12 +106,7 @@ class EyeOutputs:
         publishers: list[Publisher[Any]] = [*self._managed]
         if self._label_info is not None:
             publishers.append(self._label_info)
-        for publisher in publishers:
-            # The event tells that such a subscriber came, the graph whether it is still there.
-            topic = publisher.topic_name
-            if topic in self._refused and not has_refused_subscriber(self._node, publisher):
-                del self._refused[topic]
-        return dict(self._refused)
+        return self._refused.present(publishers)
 
     def announce_classes(self, label_set: LabelSet) -> None:
         """Tell everybody, late joiners too, what the label image means; no news, no message."""
@@ -230,7 +226,8 @@ class EyeOutputs:
         topic = self._node.resolve_topic_name(f'~/{self._eye}/{name}')
 
         def note_refusal(event: Any) -> None:
-            self._refused[topic] = explain_refused_subscriber(topic, event.last_policy_kind)
+            explanation = explain_refused_subscriber(topic, event.last_policy_kind)
+            self._refused.note(topic, explanation)
 
         return PublisherEventCallbacks(incompatible_qos=note_refusal)
 

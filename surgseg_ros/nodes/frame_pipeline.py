@@ -31,6 +31,7 @@ from surgseg_ros.inference.crop import BorderFinder
 from surgseg_ros.inference.crop import common_size
 from surgseg_ros.inference.crop import CropMode
 from surgseg_ros.inference.crop import Region
+from surgseg_ros.inference.crop import size_of
 from surgseg_ros.inference.segmenter import Segmentation
 from surgseg_ros.inference.segmenter import Segmenter
 from surgseg_ros.msg import InstrumentArray
@@ -299,7 +300,7 @@ class FramePipeline:
         self, frame: DecodedFrame, segmentation: Segmentation, region: Region
     ) -> Answer:
         start_s = time.monotonic()
-        whole = self._restore(segmentation, region, _size_of(frame.image))
+        whole = self._restore(segmentation, region, size_of(frame.image))
         found = find_instruments(
             whole.label_image,
             self._segmenter.label_set,
@@ -388,15 +389,10 @@ def _share_size(
     frames: Sequence[DecodedFrame], regions: Mapping[str, Region]
 ) -> dict[str, Region]:
     """Give the regions of equal images one size, so that both eyes remain one batch."""
-    sizes = {_size_of(frame.image) for frame in frames}
+    sizes = {size_of(frame.image) for frame in frames}
     if len(sizes) != 1:
         return dict(regions)
     return dict(zip(regions, common_size(list(regions.values()), *sizes), strict=True))
-
-
-def _size_of(image: np.ndarray) -> tuple[int, int]:
-    """Return (width, height)."""
-    return image.shape[1], image.shape[0]
 
 
 def _stamp_gap_ns(messages: Sequence[Image | CompressedImage]) -> int:

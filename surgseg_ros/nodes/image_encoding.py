@@ -26,8 +26,8 @@ class ImageFormatError(ValueError):
     """
     An image that cannot be read or written; the text says what was expected and found.
 
-    :param cause: ``'encoding'``, ``'size'``, ``'too_large'``, ``'step'``, ``'data_length'`` or
-        ``'corrupt'``
+    :param cause: ``'encoding'``, ``'size'``, ``'too_large'``, ``'step'``, ``'data_length'``,
+        ``'corrupt'`` or ``'stamp'``
     :param text: the explanation
     """
 

@@ -14,6 +14,11 @@
 
 """Topics whose two ends ask for different qualities of service: who, why, and the remedy."""
 
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
+
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import qos_check_compatible
@@ -44,11 +49,7 @@ def explain_refused_publisher(topic: str, policy: QoSPolicyKind) -> str:
     :param topic: full name of the topic
     :param policy: the quality of service that does not fit
     """
-    remedy = _SUBSCRIBER_REMEDIES.get(QoSPolicyKind(policy), 'let both ends use the same')
-    return (
-        f'a publisher on {topic} is not heard: its {_name(policy)} does not fit: {remedy} '
-        f'(ros2 topic info -v {topic})'
-    )
+    return _explain(f'a publisher on {topic} is not heard', topic, policy, _SUBSCRIBER_REMEDIES)
 
 
 def explain_refused_subscriber(topic: str, policy: QoSPolicyKind) -> str:
@@ -58,15 +59,44 @@ def explain_refused_subscriber(topic: str, policy: QoSPolicyKind) -> str:
     :param topic: full name of the topic
     :param policy: the quality of service that does not fit
     """
-    remedy = _PUBLISHER_REMEDIES.get(QoSPolicyKind(policy), 'let both ends use the same')
+    return _explain(f'a subscriber of {topic} hears nothing', topic, policy, _PUBLISHER_REMEDIES)
+
+
+def _explain(
+    fact: str, topic: str, policy: QoSPolicyKind, remedies: Mapping[QoSPolicyKind, str]
+) -> str:
+    kind = QoSPolicyKind(policy)  # an event carries its number
+    remedy = remedies.get(kind, 'let both ends use the same')
     return (
-        f'a subscriber of {topic} hears nothing: its {_name(policy)} does not fit: {remedy} '
+        f'{fact}: its {qos_policy_name_from_kind(kind)} does not fit: {remedy} '
         f'(ros2 topic info -v {topic})'
     )
 
 
-def _name(policy: QoSPolicyKind) -> str:
-    return qos_policy_name_from_kind(QoSPolicyKind(policy))
+class RefusedPeers:
+    """
+    Remember whom the topics of a node cannot hear or reach, for as long as they are there.
+
+    :param node: looks at the graph
+    :param is_refused: whether an endpoint of the node has such a peer now
+    """
+
+    def __init__(self, node: Node, is_refused: Callable[[Node, Any], bool]) -> None:
+        self._node = node
+        self._is_refused = is_refused
+        self._explanations: dict[str, str] = {}
+
+    def note(self, topic: str, explanation: str) -> None:
+        """Note that such a peer came, as an event tells."""
+        self._explanations[topic] = explanation
+
+    def present(self, endpoints: Iterable[Publisher | Subscription]) -> dict[str, str]:
+        """Return the explanations by topic of those that are still there, as the graph tells."""
+        for endpoint in endpoints:
+            topic = endpoint.topic_name
+            if topic in self._explanations and not self._is_refused(self._node, endpoint):
+                del self._explanations[topic]
+        return dict(self._explanations)
 
 
 def has_refused_publisher(node: Node, subscription: Subscription) -> bool:

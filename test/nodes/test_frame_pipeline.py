@@ -55,14 +55,6 @@ class FailingSegmenter(Segmenter):
 
 
 @pytest.fixture
-def context():
-    context = rclpy.Context()
-    rclpy.init(context=context, args=[])
-    yield context
-    rclpy.shutdown(context=context)
-
-
-@pytest.fixture
 def start_pipeline(context, red_checkpoint):
     """Return a function that starts a pipeline of one eye with a failing network."""
     running = []

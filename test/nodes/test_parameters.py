@@ -45,14 +45,6 @@ TABLE = (
 
 
 @pytest.fixture
-def context():
-    context = rclpy.Context()
-    rclpy.init(context=context, args=[])
-    yield context
-    rclpy.shutdown(context=context)
-
-
-@pytest.fixture
 def make_table(context):
     """Return a function that makes a table on a node with parameter overrides."""
 

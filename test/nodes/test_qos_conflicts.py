@@ -20,6 +20,7 @@ from rclpy.qos import QoSPolicyKind
 
 from surgseg_ros.nodes.qos_conflicts import explain_refused_publisher
 from surgseg_ros.nodes.qos_conflicts import explain_refused_subscriber
+from surgseg_ros.nodes.qos_conflicts import RefusedPeers
 
 
 def test_a_best_effort_camera_and_a_reliable_node():
@@ -38,3 +39,19 @@ def test_any_other_policy_is_named_too():
     assert 'DEADLINE' in explain_refused_publisher('/t', QoSPolicyKind.DEADLINE)
     # Events carry the number of the policy.
     assert 'LIVELINESS' in explain_refused_subscriber('/t', int(QoSPolicyKind.LIVELINESS))
+
+
+class Endpoint:
+    topic_name = '/left/image_raw'
+
+
+def test_a_refusal_is_told_for_as_long_as_the_peer_is_there():
+    there = [True]
+    peers = RefusedPeers('node', lambda node, endpoint: there[0])
+    assert peers.present([Endpoint()]) == {}
+    peers.note('/left/image_raw', 'not heard')
+    assert peers.present([Endpoint()]) == {'/left/image_raw': 'not heard'}
+    there[0] = False
+    assert peers.present([Endpoint()]) == {}
+    there[0] = True
+    assert peers.present([Endpoint()]) == {}

@@ -36,9 +36,7 @@ class SegmenterOnGpu(Segmenter):
 
 
 @pytest.fixture
-def make_loader(red_checkpoint):
-    context = rclpy.Context()
-    rclpy.init(context=context, args=[])
+def make_loader(context, red_checkpoint):
     nodes = []
 
     def make(**overrides):
@@ -55,7 +53,6 @@ def make_loader(red_checkpoint):
     yield make
     for node in nodes:
         node.destroy_node()
-    rclpy.shutdown(context=context)
 
 
 @pytest.fixture
@@ -73,6 +70,12 @@ def test_an_unusable_checkpoint_is_no_reason_to_fall_back(make_loader, tmp_path)
     with pytest.raises(CheckpointError):
         loader.load(str(tmp_path / 'missing.safetensors'))
     assert loader.warning == ''
+
+
+def test_a_threshold_that_is_none_can_be_repaired_by_the_user(make_loader, red_checkpoint):
+    loader = make_loader(device='cpu', threshold=1.0)
+    with pytest.raises(CheckpointError, match='between 0 and 1'):
+        loader.load(str(red_checkpoint))
 
 
 def test_a_failing_gpu_is_replaced_where_that_is_allowed(make_loader, failed):
