@@ -222,4 +222,6 @@ def check_ages(record):
     for part in (slice(half), slice(half, None)):
         bound_ms, _ = age_bound(record, part)
         assert (record.ages[part] / 1e6 <= bound_ms).mean() >= LEAST_COMPLIANCE
-    assert (record.queue <= record.interval).mean() >= LEAST_COMPLIANCE
+    # The newest image waits until the next one is there, which may take longer on its way.
+    limit = record.interval + np.percentile(record.transport_in, 95)
+    assert (record.queue <= limit).mean() >= LEAST_COMPLIANCE
