@@ -45,7 +45,7 @@ from surgseg_ros.inference.checkpoints import load_checkpoint
 from surgseg_ros.inference.checkpoints import load_reported
 from surgseg_ros.inference.checkpoints import save_checkpoint
 from surgseg_ros.inference.checkpoints import SUFFIX
-from surgseg_ros.inference.segmenter import apply_threshold
+from surgseg_ros.inference.label_images import apply_threshold
 from surgseg_ros.models import SegmentationNetwork
 
 METADATA_KEY = 'surgseg_ros'

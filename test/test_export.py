@@ -89,7 +89,7 @@ def test_an_exported_network_gives_the_segmenters_labels(tmp_path, binary_checkp
     image = torch.from_numpy(pixels).permute(2, 0, 1)[None].float()
     logits, metadata = run_exported(target, output, image)
     assert logits.shape == (1, 2, SIZE[1], SIZE[0])
-    (expected,) = Segmenter(binary_checkpoint, 'cpu').segment([pixels])
+    (expected,) = Segmenter(binary_checkpoint, 'cpu', backend='torch').segment([pixels])
     clear = np.abs(logits[0, 1] - logits[0, 0]) > 0.01  # the segmenter may compute in bfloat16
     np.testing.assert_array_equal(logits[0].argmax(0)[clear], expected.label_image[clear])
     assert metadata['class_names'] == ['background', 'instrument']

@@ -41,7 +41,7 @@ def frame_with_border(tmp_path):
 
 
 def run(folder, output, checkpoint, **options):
-    predict(FrameSource(folder), output, Segmenter(checkpoint, 'cpu'), **options)
+    predict(FrameSource(folder), output, Segmenter(checkpoint, 'cpu', backend='torch'), **options)
     return cv2.imread(str(output / 'frame.png'), cv2.IMREAD_UNCHANGED)
 
 

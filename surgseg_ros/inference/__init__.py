@@ -15,7 +15,7 @@
 """Image in, label image out: preprocessing, backends and checkpoints, without ROS."""
 
 from surgseg_ros.inference.checkpoints import CheckpointError
-from surgseg_ros.inference.segmenter import DeviceError
+from surgseg_ros.inference.devices import DeviceError
 from surgseg_ros.inference.segmenter import Segmentation
 from surgseg_ros.inference.segmenter import Segmenter
 

@@ -14,13 +14,10 @@
 
 """From camera images to the input of a network."""
 
-from collections.abc import Sequence
 import math
 
 import cv2
 import numpy as np
-import torch
-from torch import Tensor
 
 from surgseg_ros.inference.checkpoint_info import FIT
 from surgseg_ros.inference.checkpoint_info import NATIVE_SIZE
@@ -28,7 +25,11 @@ from surgseg_ros.inference.checkpoint_info import STRETCH
 
 
 def fit_network_size(
-    image_size: tuple[int, int], input_size: tuple[int, int], stride: int, resize: str = FIT
+    image_size: tuple[int, int],
+    input_size: tuple[int, int],
+    stride: int,
+    resize: str = FIT,
+    scale: float = 1.0,
 ) -> tuple[int, int]:
     """
     Return the size at which a network sees an image.
@@ -41,14 +42,22 @@ def fit_network_size(
     :param input_size: (width, height) of the network, ``(0, 0)`` for the image's own
     :param stride: width and height of an image that fits are rounded to multiples of it
     :param resize: ``'fit'`` or ``'stretch'``
+    :param scale: share of the width and height that the network would otherwise see
     :return: (width, height)
     """
+    if scale != 1.0:
+        size = fit_network_size(image_size, input_size, stride, resize)
+        return _round_to_stride(size, scale, stride)
     if input_size in (NATIVE_SIZE, image_size):
         return image_size
     if resize == STRETCH:
         return input_size
-    scale = math.sqrt((input_size[0] * input_size[1]) / (image_size[0] * image_size[1]))
-    width, height = (max(round(side * scale / stride), 1) * stride for side in image_size)
+    factor = math.sqrt((input_size[0] * input_size[1]) / (image_size[0] * image_size[1]))
+    return _round_to_stride(image_size, factor, stride)
+
+
+def _round_to_stride(size: tuple[int, int], factor: float, stride: int) -> tuple[int, int]:
+    width, height = (max(round(side * factor / stride), 1) * stride for side in size)
     return width, height
 
 
@@ -76,32 +85,3 @@ def check_image(image: np.ndarray) -> None:
         raise ValueError(
             f'expected an RGB image, (height, width, 3) uint8, got {image.shape} {image.dtype}'
         )
-
-
-class Normalizer:
-    """
-    Turn a batch of images into the normalized tensor of a network.
-
-    The images travel to the device as bytes, a quarter of the floats' size.
-
-    :param mean: RGB mean in [0, 1]
-    :param std: RGB deviation
-    """
-
-    def __init__(
-        self, mean: Sequence[float], std: Sequence[float], device: torch.device | str
-    ) -> None:
-        self._device = device
-        self._scale = torch.tensor([1 / (255 * s) for s in std], device=device).view(1, 3, 1, 1)
-        self._offset = torch.tensor(
-            [-m / s for m, s in zip(mean, std, strict=True)], device=device
-        ).view(1, 3, 1, 1)
-
-    def __call__(self, images: Sequence[np.ndarray]) -> Tensor:
-        """
-        Return (N, 3, H, W) float32, channels last in memory.
-
-        :param images: N images, (H, W, 3) uint8 RGB, of one size
-        """
-        batch = torch.from_numpy(np.stack(images)).to(self._device)
-        return batch.permute(0, 3, 1, 2).float().mul_(self._scale).add_(self._offset)

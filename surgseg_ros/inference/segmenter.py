@@ -15,21 +15,24 @@
 """The segmenter: images in, label images out."""
 
 from collections import defaultdict
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-import math
+import logging
 import os
+import subprocess
+import threading
 import time
-from typing import TypeVar
 
-import cv2
 import numpy as np
 import torch
-from torch import nn
-from torch import Tensor
-import torch.nn.functional as F
 
 from surgseg_ros.data.label_sets import LabelSet
+from surgseg_ros.inference.backend_selection import AUTO
+from surgseg_ros.inference.backend_selection import BackendChoice
+from surgseg_ros.inference.backend_selection import check_request
+from surgseg_ros.inference.backend_selection import choose_backend
+from surgseg_ros.inference.backends import EngineBuilder
 from surgseg_ros.inference.checkpoint_info import check_threshold
 from surgseg_ros.inference.checkpoint_info import CheckpointError
 from surgseg_ros.inference.checkpoint_info import NATIVE_SIZE
@@ -38,21 +41,35 @@ from surgseg_ros.inference.checkpoints import checkpoint_name
 from surgseg_ros.inference.checkpoints import DEFAULT_CHECKPOINT
 from surgseg_ros.inference.checkpoints import load_reported
 from surgseg_ros.inference.checkpoints import resolve_checkpoint
+from surgseg_ros.inference.conversion_process import Conversion
+from surgseg_ros.inference.conversion_process import finish
+from surgseg_ros.inference.deadline import DEFAULT_VARIANTS
+from surgseg_ros.inference.deadline import Variant
+from surgseg_ros.inference.deployable import DeployableNetwork
+from surgseg_ros.inference.deployable import fold_batch_norms
+from surgseg_ros.inference.devices import choose_threads
+from surgseg_ros.inference.devices import select_device
+from surgseg_ros.inference.engine import Engine
+from surgseg_ros.inference.engine import Shape
 from surgseg_ros.inference.preprocessing import check_image
 from surgseg_ros.inference.preprocessing import fit_network_size
-from surgseg_ros.inference.preprocessing import Normalizer
 from surgseg_ros.inference.preprocessing import resize_image
+from surgseg_ros.models import SegmentationNetwork
 
-DEVICES = ('auto', 'cpu', 'cuda')
 # The second frame runs what CUDA has chosen and cached during the first.
 WARM_UP_FRAMES = {'cpu': 1, 'cuda': 2}
 FALLBACK_WARM_UP_SIZE = (640, 512)
 
-NetworkT = TypeVar('NetworkT', bound=nn.Module)
+TIMED_FRAMES = 3
+"""Frames whose quickest tells what a variant costs."""
 
+MAX_ENGINES = 16
+"""Engines are kept for so many batch shapes; those not used for longest go first."""
 
-class DeviceError(RuntimeError):
-    """The requested device does not exist; the message says what to do."""
+CONVERTED_BESIDE = ('openvino', 'onnxruntime')
+"""Backends whose conversions are files that another process can make."""
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -65,6 +82,9 @@ class Segmentation:
     :param preprocess_s: seconds for resizing and upload of the batch
     :param inference_s: seconds for the network, synchronized with the device
     :param postprocess_s: seconds for resizing the scores, arg max and download
+    :param branch: output of the network that the result comes from
+    :param network_size: (width, height) in pixels at which the network saw the image
+    :param backend: library that ran the network
     """
 
     label_image: np.ndarray
@@ -72,35 +92,45 @@ class Segmentation:
     preprocess_s: float
     inference_s: float
     postprocess_s: float
+    branch: str
+    network_size: tuple[int, int]
+    backend: str
 
 
 class Segmenter:
     """
     Run a checkpoint on images.
 
-    Not thread-safe: use one segmenter from one thread.
+    The backend is chosen, and the network compiled, for the first batch, or before it by
+    :meth:`warm_up`. Batches of another shape run in torch until another process has converted the
+    network for them. Not thread-safe: use one segmenter from one thread.
 
     :param checkpoint: file, folder or name, see
         :func:`surgseg_ros.inference.checkpoints.resolve_checkpoint`
     :param device: ``'cpu'``, ``'cuda'``, ``'cuda:1'`` or ``'auto'``: CUDA when there is one
-    :param branch: output of the network, such as ``'main'`` or ``'auxiliary'``
+    :param branch: output of the network, such as ``'main'`` or ``'auxiliary'``; ``'auto'``: each
+        call of :meth:`segment` may name one of :attr:`variants`
     :param input_size: (width, height) to run the network at instead of the checkpoint's;
         ``(0, 0)`` for each image's own size
-    :param threads: CPU threads of the network in this process, 0 for torch's choice
+    :param threads: CPU threads of the network in this process, 0 for a good choice, see
+        :func:`surgseg_ros.inference.devices.choose_threads`
     :param sha256: digest that the checkpoint must have, 64 hexadecimal digits; empty: any
     :param threshold: probability from which on a pixel is an instrument, in (0, 1), for networks
         of task ``binary``; ``None``: the checkpoint's
+    :param backend: one of :data:`surgseg_ros.inference.backends.BACKENDS`, or ``'auto'``: the
+        fastest of those installed
+    :param precision: ``'fp32'``, ``'bf16'``, ``'fp16'`` or ``'auto'``: the fastest that the device
+        has instructions for
     :raises CheckpointError: if the checkpoint is missing or unusable, or has no such branch, or
         there is a threshold that is none, or one for more than two classes
     :raises DeviceError: if there is no such device
+    :raises BackendError: if the backend or the precision cannot be had here
 
-    >>> segmenter = Segmenter(device='cpu')
+    >>> segmenter = Segmenter(device='cpu', backend='torch')
     >>> image = np.zeros((512, 640, 3), np.uint8)
     >>> segmenter.segment([image])[0].label_image.shape
     (512, 640)
     """
-
-    backend = 'torch'
 
     def __init__(
         self,
@@ -111,25 +141,42 @@ class Segmenter:
         threads: int = 0,
         sha256: str = '',
         threshold: float | None = None,
+        backend: str = AUTO,
+        precision: str = AUTO,
     ) -> None:
         self._device = select_device(device)
-        if threads > 0:
-            torch.set_num_threads(threads)
-        path = resolve_checkpoint(checkpoint)
-        check_sha256(path, sha256)
-        loaded = load_reported(path)
-        model, self.info, self.report = loaded.model, loaded.info, loaded.report
-        self.checkpoint_name = checkpoint_name(path)
-        try:
-            model.check_branch(branch)
-        except ValueError as error:
-            raise CheckpointError(f'{self.checkpoint_name}: {error}') from error
+        check_request(backend, precision, self._device)
+        self._threads = choose_threads(threads)
+        torch.set_num_threads(self._threads)
+        self._path = resolve_checkpoint(checkpoint)
+        check_sha256(self._path, sha256)
+        loaded = load_reported(self._path)
+        self.info, self.report = loaded.info, loaded.report
+        self.checkpoint_name = checkpoint_name(self._path)
         self.branch = branch
+        self.variants = self._list_variants(loaded.model)
         self.threshold = self._choose_threshold(threshold)
         self.input_size = input_size or self.info.input_size
-        self._dtype = select_dtype(self._device)
-        self._model = place_network(model, self._device)
-        self._normalize = Normalizer(self.info.mean, self.info.std, self._device)
+        self.variant_costs_s: dict[Variant, float] = {}
+        """Seconds of a full batch by variant, where :meth:`warm_up` has timed several."""
+        self._stride = loaded.model.stride
+        self._request = (backend, precision)
+        self._choice: BackendChoice | None = None
+        self._builders = self._make_builders(loaded.model)
+        self._engines: OrderedDict[tuple[str, Shape], Engine] = OrderedDict()
+        self._conversion: subprocess.Popen[str] | None = None
+        self._building: threading.Thread | None = None
+        self._built: dict[tuple[str, Shape], Engine] = {}
+        self._failed: set[tuple[str, Shape]] = set()
+
+    def _list_variants(self, model: SegmentationNetwork) -> tuple[Variant, ...]:
+        if self.branch == AUTO:
+            return tuple(each for each in DEFAULT_VARIANTS if each.branch in model.branches)
+        try:
+            model.check_branch(self.branch)
+        except ValueError as error:
+            raise CheckpointError(f'{self.checkpoint_name}: {error}') from error
+        return (Variant(self.branch),)
 
     def _choose_threshold(self, threshold: float | None) -> float:
         if threshold is None:
@@ -145,15 +192,36 @@ class Segmenter:
             raise CheckpointError(f'{self.checkpoint_name}: {error}') from error
         return threshold
 
+    def _make_builders(self, model: SegmentationNetwork) -> dict[str, EngineBuilder]:
+        fold_batch_norms(model)
+        return {
+            branch: EngineBuilder(
+                DeployableNetwork.from_checkpoint(model, self.info, branch, self.threshold),
+                self._device,
+                self._threads,
+            )
+            for branch in dict.fromkeys(variant.branch for variant in self.variants)
+        }
+
     @property
     def device(self) -> str:
         """Return the device that the network runs on, such as ``'cuda:0'``."""
         return str(self._device)
 
     @property
+    def backend(self) -> str:
+        """Return the library that runs the network; before the first batch, what was asked for."""
+        return self._request[0] if self._choice is None else self._choice.backend
+
+    @property
     def precision(self) -> str:
-        """Return the number format that the network computes in, such as ``'bfloat16'``."""
-        return str(self._dtype).removeprefix('torch.')
+        """Return the number format of the network; before the first batch, what was asked for."""
+        return self._request[1] if self._choice is None else self._choice.precision
+
+    @property
+    def backend_reason(self) -> str:
+        """Return why that backend was chosen, empty before the first batch."""
+        return '' if self._choice is None else self._choice.reason
 
     @property
     def device_memory_bytes(self) -> int | None:
@@ -174,29 +242,51 @@ class Segmenter:
 
     def warm_up(self, batch_size: int = 1, image_size: tuple[int, int] | None = None) -> None:
         """
-        Run the network on black images, so that the first real frame is not the slow one.
+        Choose the backend, compile the network for batches of up to so many images and run it.
 
         :param image_size: (width, height) of the images to come, if known
         """
         size = image_size or self.input_size
         width, height = FALLBACK_WARM_UP_SIZE if size == NATIVE_SIZE else size
-        for _ in range(WARM_UP_FRAMES[self._device.type]):
-            self.segment([np.zeros((height, width, 3), np.uint8)] * batch_size)
+        image = np.zeros((height, width, 3), np.uint8)
+        for count in range(batch_size, 0, -1):
+            for variant in self.variants:
+                self._get_engine(variant.branch, self._shape_of([image] * count, variant))
+                for _ in range(WARM_UP_FRAMES[self._device.type]):
+                    self.segment([image] * count, confidence=True, variant=variant)
+        if len(self.variants) > 1:
+            self.variant_costs_s = self._time_variants([image] * batch_size)
+
+    def wait_until_built(self, timeout_s: float | None = None) -> None:
+        """Wait until the network that is being converted, if any, is ready for the next batch."""
+        if self._building is not None:
+            self._building.join(timeout_s)
 
     def close(self) -> None:
         """Free the network's memory; the segmenter cannot be used afterwards."""
-        del self._model
+        if self._conversion is not None:
+            self._conversion.kill()
+        self.wait_until_built()
+        for engine in (*self._engines.values(), *self._built.values()):
+            engine.close()
+        self._engines.clear()
+        self._built.clear()
+        self._builders.clear()
         if self._device.type == 'cuda':
             torch.cuda.empty_cache()
 
     def segment(
-        self, images: Sequence[np.ndarray], confidence: bool = False
+        self,
+        images: Sequence[np.ndarray],
+        confidence: bool = False,
+        variant: Variant | None = None,
     ) -> list[Segmentation]:
         """
         Segment images; those of one size go through the network together.
 
         :param images: (H, W, 3) uint8 RGB each
         :param confidence: compute the confidence too
+        :param variant: one of :attr:`variants`; ``None``: the first, which is the best
         :return: one result an image, in their order
         :raises ValueError: if an image is not (H, W, 3) uint8
         """
@@ -206,170 +296,117 @@ class Segmenter:
             groups[image.shape].append(index)
         results: dict[int, Segmentation] = {}
         for indices in groups.values():
-            batch = self._segment_batch([images[index] for index in indices], confidence)
+            batch = self._segment_batch(
+                [images[index] for index in indices], confidence, variant or self.variants[0]
+            )
             results.update(zip(indices, batch, strict=True))
         return [results[index] for index in range(len(images))]
 
-    @torch.inference_mode()
-    def _segment_batch(self, images: Sequence[np.ndarray], confidence: bool) -> list[Segmentation]:
+    def _segment_batch(
+        self, images: Sequence[np.ndarray], confidence: bool, variant: Variant
+    ) -> list[Segmentation]:
         """Segment images of one size."""
-        height, width = images[0].shape[:2]
+        shape = self._shape_of(images, variant)
+        _, network_height, network_width = shape
+        engine = self._find_engine(variant.branch, shape)
         start = time.perf_counter()
-        size = fit_network_size(
-            (width, height), self.input_size, self._model.stride, self.info.resize
-        )
-        batch = self._normalize([resize_image(image, size) for image in images])
-        self._synchronize()
+        size = (network_width, network_height)
+        engine.load([resize_image(image, size) for image in images])
         preprocessed = time.perf_counter()
-        logits = self._run_network(batch)
-        self._synchronize()
+        engine.forward()
         inferred = time.perf_counter()
-        labels = label_images(logits, (height, width))
-        confidences = confidence_images(logits, (width, height)) if confidence else None
+        height, width = images[0].shape[:2]
+        labels, confidences = engine.label_images((width, height), confidence)
         seconds = (
             preprocessed - start,
             inferred - preprocessed,
             time.perf_counter() - inferred,
         )
         return [
-            Segmentation(labels[i], None if confidences is None else confidences[i], *seconds)
-            for i in range(len(images))
+            Segmentation(label_image, byte_image, *seconds, variant.branch, size, engine.backend)
+            for label_image, byte_image in zip(labels, confidences, strict=True)
         ]
 
-    def _run_network(self, batch: Tensor) -> Tensor:
-        """
-        Return (N, C, h, w) float32 logits of a normalized batch, at their own resolution.
-
-        C is the number of classes, also where the network has a single logit.
-        """
-        stride = self._model.stride
-        fits = batch.shape[-2] % stride == 0 and batch.shape[-1] % stride == 0
-        with autocast(self._device, self._dtype):
-            compute = self._model.compute_logits if fits else self._model
-            logits = compute(batch, self.branch).float()
-        return apply_threshold(logits, self.threshold)
-
-    def _synchronize(self) -> None:
-        if self._device.type == 'cuda':
-            torch.cuda.synchronize(self._device)
-
-
-def apply_threshold(logits: Tensor, threshold: float) -> Tensor:
-    """
-    Return logits whose arg max is the instrument where its probability exceeds a threshold.
-
-    At a threshold t the logit x of 'instrument' becomes ``[0, x - log(t / (1 - t))]``, so that the
-    threshold lies at the probability 0.5 of what is returned.
-
-    :param logits: (N, C, h, w); C is 1 (logit of 'instrument'), 2, or more, which stay as they are
-    :param threshold: in (0, 1)
-    :return: (N, max(C, 2), h, w)
-    """
-    if logits.shape[1] > 2:
-        return logits
-    shift = math.log(threshold / (1 - threshold))
-    if logits.shape[1] == 1:
-        return torch.cat([torch.zeros_like(logits), logits - shift], dim=1)
-    return logits if shift == 0 else torch.cat([logits[:, :1], logits[:, 1:] - shift], dim=1)
-
-
-def label_images(logits: Tensor, size: tuple[int, int]) -> np.ndarray:
-    """
-    Return the class of every pixel.
-
-    The logits are resized bilinearly before the arg max, which keeps outlines smooth.
-
-    :param logits: (N, C, h, w)
-    :param size: (height, width) of the images
-    :return: (N, height, width) uint8 class ids
-    """
-    if logits.device.type == 'cpu':
-        return np.stack([_label_image_on_cpu(scores, size) for scores in logits.numpy()])
-    if tuple(logits.shape[-2:]) != size:
-        logits = F.interpolate(logits, size, mode='bilinear', align_corners=False)
-    return logits.argmax(dim=1).to(torch.uint8).cpu().numpy()
-
-
-def _label_image_on_cpu(scores: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """
-    Return the class of every pixel of one image, class by class with OpenCV.
-
-    The arg max of torch takes 30 times as long on a CPU, because the classes lie far apart.
-
-    :param scores: (C, h, w) float32
-    :param size: (height, width)
-    """
-    labels = np.zeros(size, np.uint8)
-    best = cv2.resize(scores[0], size[::-1], interpolation=cv2.INTER_LINEAR)
-    for class_id in range(1, len(scores)):
-        score = cv2.resize(scores[class_id], size[::-1], interpolation=cv2.INTER_LINEAR)
-        labels[cv2.compare(score, best, cv2.CMP_GT) > 0] = class_id
-        best = cv2.max(best, score)
-    return labels
-
-
-def confidence_images(logits: Tensor, size: tuple[int, int]) -> list[np.ndarray]:
-    """
-    Return the probability of the most probable class.
-
-    :param logits: (N, C, h, w)
-    :param size: (width, height) of the images
-    :return: N arrays, (height, width) uint8, probability times 255
-    """
-    probability = logits.softmax(dim=1).amax(dim=1).mul_(255).round_()
-    small = probability.to(torch.uint8).cpu().numpy()
-    return [cv2.resize(image, size, interpolation=cv2.INTER_LINEAR) for image in small]
-
-
-def select_device(name: str) -> torch.device:
-    """
-    Return the device of a name.
-
-    :param name: ``'auto'``, ``'cpu'``, ``'cuda'`` or ``'cuda:<index>'``
-    :raises DeviceError: if the name is unknown or the device is not there
-    """
-    kind, _, index = name.partition(':')
-    if kind not in DEVICES or (index and (kind != 'cuda' or not index.isdigit())):
-        raise DeviceError(
-            f"unknown device '{name}'; choose one of: {', '.join(DEVICES)}, cuda:<index>"
+    def _shape_of(self, images: Sequence[np.ndarray], variant: Variant) -> Shape:
+        """Return number, height and width of images of one size as the network sees them."""
+        height, width = images[0].shape[:2]
+        network_width, network_height = fit_network_size(
+            (width, height), self.input_size, self._stride, self.info.resize, variant.scale
         )
-    if kind == 'cpu' or (kind == 'auto' and not torch.cuda.is_available()):
-        return torch.device('cpu')
-    if not torch.cuda.is_available():
-        raise DeviceError(
-            f"device '{name}' was asked for but torch {torch.__version__} finds no CUDA device. "
-            "Check the driver with nvidia-smi and that torch is a CUDA build, or use device 'cpu'"
+        return len(images), network_height, network_width
+
+    def _time_variants(self, images: Sequence[np.ndarray]) -> dict[Variant, float]:
+        """Return the seconds of the quickest of some frames by variant, all timed in turns."""
+        times: dict[Variant, list[float]] = {variant: [] for variant in self.variants}
+        for _ in range(TIMED_FRAMES):
+            for variant in self.variants:
+                start = time.perf_counter()
+                self.segment(images, confidence=True, variant=variant)
+                times[variant].append(time.perf_counter() - start)
+        return {variant: min(values) for variant, values in times.items()}
+
+    def _get_engine(self, branch: str, shape: Shape) -> Engine:
+        """Return the engine for a shape, however long it takes to build it."""
+        engine = self._engines.get((branch, shape)) or self._build(branch, shape)
+        self._keep((branch, shape), engine)
+        return engine
+
+    def _find_engine(self, branch: str, shape: Shape) -> Engine:
+        """Return an engine for a shape at once: where it must be converted first, one of torch."""
+        key = (branch, shape)
+        if key in self._built:
+            self._engines[key].close()
+            self._engines[key] = self._built.pop(key)
+        engine = self._engines.get(key)
+        if engine is None and (self._choice is None or self._choice.backend == 'torch'):
+            return self._get_engine(branch, shape)
+        if engine is None or (engine.backend != self.backend and key not in self._failed):
+            self._build_beside(branch, shape)
+        if engine is None:
+            precision = self._builders[branch].native_precision('torch')
+            engine = self._builders[branch].build('torch', shape, precision)
+        self._keep(key, engine)
+        return engine
+
+    def _keep(self, key: tuple[str, Shape], engine: Engine) -> None:
+        self._engines[key] = engine
+        self._engines.move_to_end(key)
+        while len(self._engines) > MAX_ENGINES:
+            self._engines.popitem(last=False)[1].close()
+
+    def _build(self, branch: str, shape: Shape) -> Engine:
+        builder = self._builders[branch]
+        if self._choice is None:
+            self._choice, engine = choose_backend(builder, *self._request, shape, self._threads)
+            return engine
+        return builder.build(self._choice.backend, shape, self._choice.precision)
+
+    def _build_beside(self, branch: str, shape: Shape) -> None:
+        """Begin to build an engine in another thread, unless one is being built."""
+        assert self._choice is not None
+        if self.backend not in CONVERTED_BESIDE:
+            self._failed.add((branch, shape))
+            return
+        if self._building is not None and self._building.is_alive():
+            return
+        conversion = Conversion(
+            str(self._path), branch, self.threshold, self.backend, self.precision, shape
         )
-    device = torch.device('cuda', int(index or 0))
-    if device.index >= torch.cuda.device_count():
-        raise DeviceError(
-            f"device '{name}' does not exist; this machine has {torch.cuda.device_count()} CUDA "
-            'device(s), counted from 0'
+        self._conversion = conversion.start()
+        self._building = threading.Thread(
+            target=self._finish_building,
+            args=(self._conversion, branch, shape),
+            name='compile network',
+            daemon=True,
         )
-    return device
+        self._building.start()
 
-
-def select_dtype(device: torch.device) -> torch.dtype:
-    """
-    Return the fastest number format that a device computes in natively.
-
-    Half precision on CUDA; bfloat16 on CPUs with instructions for it, where it halves the time of
-    ``mffnet`` or better; single precision elsewhere.
-    """
-    if device.type == 'cuda':
-        return torch.float16
-    cpu = torch.cpu.get_capabilities() if hasattr(torch.cpu, 'get_capabilities') else {}
-    if cpu.get('avx512_bf16') or cpu.get('amx_bf16'):
-        return torch.bfloat16
-    return torch.float32
-
-
-def place_network(network: NetworkT, device: torch.device) -> NetworkT:
-    """Move a network to a device, channels last in memory as the fast convolutions want it."""
-    # torch's type stub does not know that memory_format can stand alone.
-    return network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
-def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
-    """Return the context in which a network computes in a number format of its device."""
-    return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+    def _finish_building(
+        self, conversion: 'subprocess.Popen[str]', branch: str, shape: Shape
+    ) -> None:
+        try:
+            finish(conversion)
+            self._built[branch, shape] = self._build(branch, shape)
+        except Exception as error:  # Torch goes on; the reason must not be lost.
+            self._failed.add((branch, shape))
+            _logger.warning('%s cannot run batches of %s: %s', self.backend, shape, error)

@@ -19,7 +19,6 @@ import pytest
 
 from surgseg_ros.inference.preprocessing import check_image
 from surgseg_ros.inference.preprocessing import fit_network_size
-from surgseg_ros.inference.preprocessing import Normalizer
 from surgseg_ros.inference.preprocessing import resize_image
 
 
@@ -57,11 +56,10 @@ def test_shrinking_averages():
     np.testing.assert_allclose(resize_image(image, (16, 16)), 127.5, atol=1)
 
 
-def test_normalizer():
-    image = np.full((2, 3, 3), (255, 51, 0), np.uint8)
-    batch = Normalizer((0.5, 0.0, 0.25), (0.5, 0.1, 1.0), 'cpu')([image, image])
-    assert batch.shape == (2, 3, 2, 3)
-    np.testing.assert_allclose(batch[1, :, 0, 0], [1.0, 2.0, -0.25], rtol=1e-6)
+def test_a_scale_applies_to_what_the_network_would_see():
+    assert fit_network_size((1920, 1080), (640, 512), 32, scale=0.5) == (384, 192)
+    assert fit_network_size((640, 512), (0, 0), 32, scale=0.5) == (320, 256)
+    assert fit_network_size((640, 512), (256, 256), 32, 'stretch', scale=0.5) == (128, 128)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from surgseg_ros.inference.checkpoints import check_sha256
 from surgseg_ros.inference.checkpoints import load_checkpoint
 from surgseg_ros.inference.checkpoints import load_reported
 from surgseg_ros.inference.checkpoints import read_info
+from surgseg_ros.inference.deployable import DeployableNetwork
 from surgseg_ros.inference.published_checkpoints import list_layouts
 from surgseg_ros.inference.published_checkpoints import read_published
 from surgseg_ros.inference.segmenter import Segmenter
@@ -162,11 +163,12 @@ def test_the_released_network_of_islam(tmp_path):
     torch.testing.assert_close(state['segmentation_head.2.weight'], tensors['deconv2.weight'])
     assert loaded.info.options == RELEASED_OPTIONS
     assert loaded.report.num_tensors == len(state)
-    segmenter = Segmenter(path, 'cpu', 'auxiliary', input_size=(64, 64))
+    segmenter = Segmenter(path, 'cpu', 'auxiliary', input_size=(64, 64), backend='torch')
     assert segmenter.checkpoint_name == 'epoch_76'
-    image = np.full((64, 64, 3), 200, np.uint8)
     # The released code gives bytes to the network as they are.
-    assert float(segmenter._normalize([image]).max()) == pytest.approx(200)
+    network = DeployableNetwork.from_checkpoint(loaded.model, loaded.info, 'auxiliary', 0.5)
+    assert (200 * network.scale + network.offset).flatten().tolist() == pytest.approx([200] * 3)
+    image = np.full((64, 64, 3), 200, np.uint8)
     assert segmenter.segment([image])[0].label_image.shape == (64, 64)
 
 
@@ -223,14 +225,10 @@ def test_a_folder_of_save_pretrained(tmp_path):
     info = loaded.info
     assert (info.input_size, info.resize, info.std) == ((256, 256), 'stretch', (1.0, 1.0, 1.0))
     assert "left out activation 'softmax2d'" in str(loaded.report)
-    segmenter = Segmenter(folder, 'cpu')
+    segmenter = Segmenter(folder, 'cpu', backend='torch')
     assert segmenter.checkpoint_name == 'smp_model'
-    seen = []
-    segmenter._model.encoder['conv1'].register_forward_hook(
-        lambda module, inputs, output: seen.append(tuple(inputs[0].shape))
-    )
     (result,) = segmenter.segment([np.zeros((108, 192, 3), np.uint8)])
-    assert seen == [(1, 3, 256, 256)]
+    assert result.network_size == (256, 256)
     assert result.label_image.shape == (108, 192)
 
 

@@ -20,14 +20,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from surgseg_ros.inference.backends import installed_backends
 from surgseg_ros.inference.checkpoints import CheckpointError
 from surgseg_ros.inference.checkpoints import CheckpointInfo
 from surgseg_ros.inference.checkpoints import save_checkpoint
-from surgseg_ros.inference.segmenter import apply_threshold
-from surgseg_ros.inference.segmenter import DeviceError
-from surgseg_ros.inference.segmenter import label_images
+from surgseg_ros.inference.deadline import DEFAULT_VARIANTS
+from surgseg_ros.inference.deadline import Variant
+from surgseg_ros.inference.devices import DeviceError
+from surgseg_ros.inference.devices import select_device
+from surgseg_ros.inference.label_images import apply_threshold
+from surgseg_ros.inference.label_images import label_images
 from surgseg_ros.inference.segmenter import Segmenter
-from surgseg_ros.inference.segmenter import select_device
 from surgseg_ros.models import create_model
 
 
@@ -113,25 +116,17 @@ def test_confidence_is_the_probability_of_the_class(red_checkpoint):
 
 
 def test_network_runs_at_its_own_size_and_labels_have_the_image_size(mffnet_checkpoint):
-    segmenter = Segmenter(mffnet_checkpoint, 'cpu')
-    seen = []
-    segmenter._model.encoder['conv1'].register_forward_hook(
-        lambda module, inputs, output: seen.append(tuple(inputs[0].shape))
-    )
+    segmenter = Segmenter(mffnet_checkpoint, 'cpu', backend='torch')
     results = segmenter.segment([np.zeros((1080, 1920, 3), np.uint8)] * 2)
-    assert seen == [(2, 3, 96, 192)]
+    assert [result.network_size for result in results] == [(192, 96)] * 2
     assert [result.label_image.shape for result in results] == [(1080, 1920)] * 2
     assert results[0].inference_s > 0
 
 
 def test_input_size_can_be_overridden(mffnet_checkpoint):
-    segmenter = Segmenter(mffnet_checkpoint, 'cpu', input_size=(0, 0))
-    seen = []
-    segmenter._model.encoder['conv1'].register_forward_hook(
-        lambda module, inputs, output: seen.append(tuple(inputs[0].shape[-2:]))
-    )
+    segmenter = Segmenter(mffnet_checkpoint, 'cpu', input_size=(0, 0), backend='torch')
     (result,) = segmenter.segment([np.zeros((70, 90, 3), np.uint8)])
-    assert seen == [(96, 96)]
+    assert result.network_size == (90, 70)
     assert result.label_image.shape == (70, 90)
 
 
@@ -140,7 +135,7 @@ def test_a_batch_equals_single_images(mffnet_checkpoint):
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 255, (2, 8, 10, 3), np.uint8)
     left, right = (cv2.resize(image, (160, 128)) for image in noise)
-    segmenter = Segmenter(mffnet_checkpoint, 'cpu')
+    segmenter = Segmenter(mffnet_checkpoint, 'cpu', backend='torch')
     together = segmenter.segment([left, right])
     alone = [segmenter.segment([image])[0] for image in (left, right)]
     for pair in zip(together, alone, strict=True):
@@ -162,15 +157,16 @@ def test_label_images_equal_the_arg_max_of_resized_logits():
 
 def test_branches_differ(mffnet_checkpoint):
     image = np.random.default_rng(0).integers(0, 255, (128, 160, 3), np.uint8)
-    labels = [
-        Segmenter(mffnet_checkpoint, 'cpu', branch).segment([image])[0].label_image
+    results = [
+        Segmenter(mffnet_checkpoint, 'cpu', branch, backend='torch').segment([image])[0]
         for branch in ('main', 'auxiliary')
     ]
-    assert (labels[0] != labels[1]).any()
+    assert [result.branch for result in results] == ['main', 'auxiliary']
+    assert (results[0].label_image != results[1].label_image).any()
 
 
 def test_what_it_says_about_itself(red_checkpoint):
-    segmenter = Segmenter(red_checkpoint, 'cpu')
+    segmenter = Segmenter(red_checkpoint, 'cpu', backend='torch')
     assert segmenter.checkpoint_name == 'red'
     assert segmenter.model_name == 'color_linear'
     assert segmenter.label_set.name == 'binary'
@@ -211,3 +207,41 @@ def test_cuda_agrees_with_cpu(mffnet_checkpoint):
         for device in ('cpu', 'cuda')
     ]
     assert (labels[0] == labels[1]).mean() > 0.99
+
+
+def test_branch_auto_offers_every_variant_of_the_network(mffnet_checkpoint, red_checkpoint):
+    segmenter = Segmenter(mffnet_checkpoint, 'cpu', 'auto', backend='torch')
+    assert segmenter.variants == DEFAULT_VARIANTS
+    segmenter.warm_up(2)
+    assert list(segmenter.variant_costs_s) == list(DEFAULT_VARIANTS)
+    assert min(segmenter.variant_costs_s.values()) > 0
+    image = np.zeros((256, 320, 3), np.uint8)
+    for variant in segmenter.variants:
+        (result,) = segmenter.segment([image], variant=variant)
+        assert result.branch == variant.branch
+        assert result.network_size == ((160, 128) if variant.scale == 1 else (64, 64))
+        assert result.label_image.shape == (256, 320)
+    assert segmenter.segment([image])[0].network_size == (160, 128)
+    one_branch = Segmenter(red_checkpoint, 'cpu', 'auto', backend='torch')
+    assert one_branch.variants == (Variant('main'), Variant('main', 0.5))
+
+
+@pytest.mark.skipif(
+    'openvino' not in installed_backends(torch.device('cpu')), reason='needs the openvino extra'
+)
+def test_images_of_an_unexpected_size_are_answered_while_their_network_is_compiled(
+    mffnet_checkpoint,
+):
+    segmenter = Segmenter(mffnet_checkpoint, 'cpu', backend='openvino')
+    segmenter.warm_up()
+    assert (segmenter.backend, segmenter.backend_reason) == ('openvino', 'as asked for')
+    noise = np.random.default_rng(0).integers(0, 255, (6, 12, 3), np.uint8)
+    image = cv2.resize(noise, (192, 96))
+    assert segmenter.segment([image[:, :120]])[0].network_size == (160, 128)
+    (first,) = segmenter.segment([image])
+    assert (first.backend, first.network_size) == ('torch', (192, 96))
+    segmenter.wait_until_built()
+    (result,) = segmenter.segment([image])
+    assert result.backend == 'openvino'
+    assert (result.label_image == first.label_image).mean() > 0.999
+    segmenter.close()

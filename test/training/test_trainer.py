@@ -59,7 +59,7 @@ def test_it_learns_and_its_checkpoint_runs(folder, tmp_path):
     assert metrics['main']['shaft'] > 0.9
     assert metrics['auxiliary']['shaft'] > 0.7
     pair = FolderDataset(folder)[0]
-    segmenter = Segmenter(tmp_path / 'best.safetensors', 'cpu')
+    segmenter = Segmenter(tmp_path / 'best.safetensors', 'cpu', backend='torch')
     (result,) = segmenter.segment([pair[0].permute(1, 2, 0).numpy()])
     assert (result.label_image == pair[1].numpy()).mean() > 0.9
     assert 'not for clinical use' in segmenter.info.notice
