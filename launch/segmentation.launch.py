@@ -80,9 +80,9 @@ def generate_launch_description() -> LaunchDescription:
     declare_branch_cmd = DeclareLaunchArgument(
         'branch',
         default_value='',
-        choices=['', 'main', 'auxiliary'],
-        description='Output of the network: main is exact, auxiliary is faster and coarser; '
-        'empty: as in params_file',
+        choices=['', 'main', 'auxiliary', 'auto'],
+        description='Output of the network: main is exact, auxiliary is faster and coarser, auto '
+        'the best that keeps deadline_ms; empty: as in params_file',
     )
     declare_device_cmd = DeclareLaunchArgument(
         'device',

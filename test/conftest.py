@@ -19,7 +19,17 @@ import torch
 
 from surgseg_ros.inference.checkpoints import CheckpointInfo
 from surgseg_ros.inference.checkpoints import save_checkpoint
+from surgseg_ros.inference.conversion_cache import DIRECTORY_VARIABLE
 from surgseg_ros.models import create_model
+
+
+@pytest.fixture(scope='session', autouse=True)
+def conversion_cache(tmp_path_factory):
+    """Keep what this run converts and measures away from the user's, for all its processes."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp('cache')
+        patch.setenv(DIRECTORY_VARIABLE, str(folder))
+        yield folder
 
 
 @pytest.fixture(scope='session')

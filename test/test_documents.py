@@ -176,7 +176,7 @@ def test_the_tables_of_diagnostics_have_every_key(red_checkpoint):
     statistics.record_rejection('<cause>', 'text')
     counts = FrameSlots(['left']).counts('left')
     statuses = {
-        '### `<node>: model`': model_status('', Segmenter(red_checkpoint, 'cpu')),
+        '### `<node>: model`': model_status('', Segmenter(red_checkpoint, 'cpu', backend='torch')),
         '### `<node>: left`, `<node>: right`': eye_status('', counts, statistics.summary(), {}),
         '### `<node>: stereo`': pairing_status('', PairingStatistics().summary()),
     }

@@ -84,6 +84,23 @@ def check_request(backend: str, precision: str, device: torch.device) -> None:
         )
 
 
+def only_choice(backend: str, precision: str, device: torch.device) -> BackendChoice | None:
+    """
+    Return what a request comes to without a measurement, ``None`` where one is needed.
+
+    :param backend: a backend, or ``'auto'``
+    :param precision: a number format, or ``'auto'``
+    :raises BackendError: if what was asked for cannot be had here
+    """
+    check_request(backend, precision, device)
+    candidates = _list_candidates(backend, precision, device)
+    if len(candidates) > 1:
+        return None
+    ((name, chosen),) = candidates.items()
+    reason = 'as asked for' if backend != AUTO else 'the only one installed for this device'
+    return BackendChoice(name, chosen, reason)
+
+
 def choose_backend(
     builder: EngineBuilder, backend: str, precision: str, shape: Shape, threads: int
 ) -> tuple[BackendChoice, Engine]:
@@ -99,12 +116,10 @@ def choose_backend(
     :raises BackendError: if what was asked for cannot be had here
     """
     device = builder.device
-    check_request(backend, precision, device)
+    choice = only_choice(backend, precision, device)
+    if choice is not None:
+        return choice, builder.build(choice.backend, shape, choice.precision)
     candidates = _list_candidates(backend, precision, device)
-    if len(candidates) == 1:
-        ((name, chosen),) = candidates.items()
-        reason = 'as asked for' if backend != AUTO else 'the only one installed for this device'
-        return BackendChoice(name, chosen, reason), builder.build(name, shape, chosen)
     key = f'{builder.digest} {device_name(device)} {threads} threads {shape} {candidates}'
     decisions = DecisionCache()
     known = decisions.load(key)

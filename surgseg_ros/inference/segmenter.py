@@ -29,9 +29,8 @@ import torch
 
 from surgseg_ros.data.label_sets import LabelSet
 from surgseg_ros.inference.backend_selection import AUTO
-from surgseg_ros.inference.backend_selection import BackendChoice
-from surgseg_ros.inference.backend_selection import check_request
 from surgseg_ros.inference.backend_selection import choose_backend
+from surgseg_ros.inference.backend_selection import only_choice
 from surgseg_ros.inference.backends import EngineBuilder
 from surgseg_ros.inference.checkpoint_info import check_threshold
 from surgseg_ros.inference.checkpoint_info import CheckpointError
@@ -101,9 +100,9 @@ class Segmenter:
     """
     Run a checkpoint on images.
 
-    The backend is chosen, and the network compiled, for the first batch, or before it by
-    :meth:`warm_up`. Batches of another shape run in torch until another process has converted the
-    network for them. Not thread-safe: use one segmenter from one thread.
+    The backend is chosen, where it must be measured, and the network compiled for the first batch,
+    or before it by :meth:`warm_up`. Batches of another shape run in torch until another process
+    has converted the network for them. Not thread-safe: use one segmenter from one thread.
 
     :param checkpoint: file, folder or name, see
         :func:`surgseg_ros.inference.checkpoints.resolve_checkpoint`
@@ -145,7 +144,8 @@ class Segmenter:
         precision: str = AUTO,
     ) -> None:
         self._device = select_device(device)
-        check_request(backend, precision, self._device)
+        self._request = (backend, precision)
+        self._choice = only_choice(backend, precision, self._device)
         self._threads = choose_threads(threads)
         torch.set_num_threads(self._threads)
         self._path = resolve_checkpoint(checkpoint)
@@ -160,8 +160,6 @@ class Segmenter:
         self.variant_costs_s: dict[Variant, float] = {}
         """Seconds of a full batch by variant, where :meth:`warm_up` has timed several."""
         self._stride = loaded.model.stride
-        self._request = (backend, precision)
-        self._choice: BackendChoice | None = None
         self._builders = self._make_builders(loaded.model)
         self._engines: OrderedDict[tuple[str, Shape], Engine] = OrderedDict()
         self._conversion: subprocess.Popen[str] | None = None
@@ -210,17 +208,17 @@ class Segmenter:
 
     @property
     def backend(self) -> str:
-        """Return the library that runs the network; before the first batch, what was asked for."""
+        """Return the library that runs the network, ``'auto'`` until it is chosen."""
         return self._request[0] if self._choice is None else self._choice.backend
 
     @property
     def precision(self) -> str:
-        """Return the number format of the network; before the first batch, what was asked for."""
+        """Return the number format of the network, perhaps ``'auto'`` until it is chosen."""
         return self._request[1] if self._choice is None else self._choice.precision
 
     @property
     def backend_reason(self) -> str:
-        """Return why that backend was chosen, empty before the first batch."""
+        """Return why that backend was chosen, empty until it is."""
         return '' if self._choice is None else self._choice.reason
 
     @property
@@ -358,7 +356,8 @@ class Segmenter:
             self._engines[key].close()
             self._engines[key] = self._built.pop(key)
         engine = self._engines.get(key)
-        if engine is None and (self._choice is None or self._choice.backend == 'torch'):
+        is_first = not self._engines
+        if engine is None and (is_first or self.backend == 'torch'):
             return self._get_engine(branch, shape)
         if engine is None or (engine.backend != self.backend and key not in self._failed):
             self._build_beside(branch, shape)

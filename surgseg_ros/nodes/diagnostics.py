@@ -25,6 +25,7 @@ from surgseg_ros.nodes.eye_statistics import EyeSummary
 from surgseg_ros.nodes.frame_slots import FrameCounts
 from surgseg_ros.nodes.image_encoding import quote
 from surgseg_ros.nodes.pairing_statistics import PairingSummary
+from surgseg_ros.nodes.variant_choice import VariantState
 
 MOST = 0.5
 FAST_DDS_PROFILE = 'share/surgseg_ros/config/fastdds_large_images.xml'
@@ -208,17 +209,25 @@ def pairing_status(name: str, summary: PairingSummary) -> DiagnosticStatus:
 
 
 def model_status(
-    name: str, segmenter: Segmenter, failures_in_a_row: int = 0, warning: str = ''
+    name: str,
+    segmenter: Segmenter,
+    variant: VariantState | None = None,
+    failures_in_a_row: int = 0,
+    warning: str = '',
 ) -> DiagnosticStatus:
     """
     Describe the network that is running.
 
     :param name: of the status
     :param segmenter: a loaded segmenter
+    :param variant: branch and size in use, ``None`` while nothing is segmented
     :param failures_in_a_row: inferences that failed since the last that did not
     :param warning: what a user should know at every moment, such as a fallback to the CPU
     """
     level, message = DiagnosticStatus.OK, f'{segmenter.checkpoint_name} on {segmenter.device}'
+    if variant is not None and variant.missed_deadline_s is not None:
+        level = DiagnosticStatus.WARN
+        message = f'the deadline of {1e3 * variant.missed_deadline_s:.0f} ms is not kept'
     if warning:
         level, message = DiagnosticStatus.WARN, warning
     if failures_in_a_row:
@@ -235,8 +244,10 @@ def model_status(
                 'checkpoint': segmenter.checkpoint_name,
                 'model': segmenter.model_name,
                 'task': segmenter.label_set.name,
-                'branch': segmenter.branch,
+                'branch': segmenter.branch if variant is None else variant.variant,
+                'branch_reason': '' if variant is None else variant.reason,
                 'backend': segmenter.backend,
+                'backend_reason': segmenter.backend_reason,
                 'precision': segmenter.precision,
                 'device': segmenter.device,
                 'device_memory_mb': 'n/a' if memory is None else f'{memory / 2**20:.1f}',

@@ -117,30 +117,27 @@ class EyeOutputs:
         _, threshold = self._announced = announcement
         self._label_info.publish(vision_messages.make_label_info(label_set, threshold, header))
 
-    def publish_result(self, answer: Answer, model: str) -> InstrumentArray:
+    def publish_result(self, answer: Answer) -> InstrumentArray:
         """
         Publish label image and instruments.
 
-        :param model: name of the checkpoint
         :return: the instruments
         """
         header = answer.frame.arrival.msg.header
         label_image = array_to_image(answer.segmentation.label_image, 'mono8', header)
-        array = self._make_instrument_array(answer, model)
+        array = self._make_instrument_array(answer)
         self._instruments.publish(array)
         self._label_image.publish(label_image)
         return array
 
-    def publish_views(
-        self, answer: Answer, array: InstrumentArray, label_set: LabelSet
-    ) -> list[tuple[str, Exception]]:
+    def publish_views(self, answer: Answer, array: InstrumentArray) -> list[tuple[str, Exception]]:
         """
         Publish what is made only while somebody subscribes.
 
         :return: name and error of each output that could not be made
         """
         failures = []
-        views = _Views(answer, array, label_set, self._parameters, self.camera_info)
+        views = _Views(answer, array, self._parameters, self.camera_info)
         for name, publisher, make in (
             ('confidence', self._confidence, views.make_confidence),
             ('color', self._color, views.make_color),
@@ -163,17 +160,22 @@ class EyeOutputs:
         allowed = switch not in self._parameters or self._parameters[switch]
         return allowed and publisher.get_subscription_count() > 0
 
-    def _make_instrument_array(self, answer: Answer, model: str) -> InstrumentArray:
-        frame = answer.frame
+    def _make_instrument_array(self, answer: Answer) -> InstrumentArray:
+        frame, segmentation = answer.frame, answer.segmentation
         height, width = frame.image.shape[:2]
+        network_width, network_height = segmentation.network_size
         return InstrumentArray(
             header=frame.arrival.msg.header,
             eye=frame.eye,
-            model=model,
+            model=answer.model,
+            branch=segmentation.branch,
+            backend=segmentation.backend,
+            network_width=network_width,
+            network_height=network_height,
             image_width=width,
             image_height=height,
-            frame_index=frame.index,
-            frames_dropped=frame.dropped,
+            frame_index=answer.place.index,
+            frames_dropped=answer.place.dropped,
             instruments=[region_to_instrument(region) for region in answer.found.instruments],
             parts=[region_to_instrument(region) for region in answer.found.parts],
             timing=self._make_timing(answer),
@@ -239,13 +241,12 @@ class _Views:
         self,
         answer: Answer,
         array: InstrumentArray,
-        label_set: LabelSet,
         parameters: ParameterTable,
         camera_info: CameraInfo | None,
     ) -> None:
         self._answer = answer
         self._array = array
-        self._label_set = label_set
+        self._label_set = answer.label_set
         self._parameters = parameters
         self._calibration = camera_info
         self._header = answer.frame.arrival.msg.header

@@ -66,14 +66,25 @@ class FrameCounts:
 @dataclass(frozen=True)
 class TakenFrame(Generic[Frame]):
     """
-    A frame on its way through the worker.
+    A frame on its way through the workers.
 
     :param content: what was put into the slot
-    :param index: number of frames of this eye processed before it
-    :param dropped: frames of this eye dropped since the last processed one
+    :param received_before: frames of this eye received before it was taken
     """
 
     content: Frame
+    received_before: int
+
+
+@dataclass(frozen=True)
+class FramePlace:
+    """
+    The place of a frame among those of its eye.
+
+    :param index: number of frames processed before it
+    :param dropped: frames dropped since the last processed one, up to when it was taken
+    """
+
     index: int
     dropped: int
 
@@ -85,7 +96,6 @@ class _Slot(Generic[Frame]):
     replaced: int = 0
     in_work: int = 0
     outcomes: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
-    dropped_before_taken: int = 0
     dropped_before_processed: int = 0
 
     def counts(self) -> FrameCounts:
@@ -103,8 +113,9 @@ class FrameSlots(Generic[Frame]):
     """
     One slot an eye in which the newest frame replaces an older one.
 
-    Any thread may :meth:`put`; one worker thread alternates between :meth:`take` and
-    :meth:`finish`.
+    Any thread may :meth:`put`; one worker thread may :meth:`take`. Each frame taken is finished
+    once, by any thread; frames that are processed are finished in the order in which they were
+    taken.
 
     :param eyes: names of the slots
     """
@@ -154,14 +165,28 @@ class FrameSlots(Generic[Frame]):
                 )
             return {eye: self._take(slot) for eye, slot in self._slots.items() if slot.waiting}
 
-    def finish(self, eye: str, outcome: Outcome) -> None:
-        """Count what became of the frame of that eye that was taken last."""
+    def place(self, eye: str, frame: TakenFrame[Frame]) -> FramePlace:
+        """
+        Return the place of a frame that is about to be processed.
+
+        It is known when all frames that were taken before it are finished, not earlier: any of
+        them may yet be dropped.
+        """
+        with self._changed:
+            slot = self._slots[eye]
+            index = slot.outcomes[Outcome.PROCESSED]
+            dropped = frame.received_before - index - slot.dropped_before_processed
+            return FramePlace(index, dropped)
+
+    def finish(self, eye: str, frame: TakenFrame[Frame], outcome: Outcome) -> None:
+        """Count what became of a frame that was taken."""
         with self._changed:
             slot = self._slots[eye]
             slot.in_work -= 1
-            slot.outcomes[outcome] += 1
             if outcome is Outcome.PROCESSED:
-                slot.dropped_before_processed = slot.dropped_before_taken
+                index = slot.outcomes[Outcome.PROCESSED]
+                slot.dropped_before_processed = frame.received_before - index
+            slot.outcomes[outcome] += 1
 
     def close(self) -> None:
         """Let :meth:`take` return an empty dictionary; frames still waiting count as stale."""
@@ -186,11 +211,5 @@ class FrameSlots(Generic[Frame]):
 
     @staticmethod
     def _take(slot: _Slot[Frame]) -> TakenFrame[Frame]:
-        counts = slot.counts()
-        slot.dropped_before_taken = counts.dropped
         slot.in_work += 1
-        return TakenFrame(
-            content=slot.waiting.pop(),
-            index=counts.processed,
-            dropped=counts.dropped - slot.dropped_before_processed,
-        )
+        return TakenFrame(content=slot.waiting.pop(), received_before=slot.received - 1)

@@ -187,7 +187,8 @@ class SegmentationNode(LifecycleNode):
         self.get_logger().info(
             f"'{self._segmenter.checkpoint_name}' ({self._segmenter.model_name}, branch "
             f'{self._segmenter.branch}) on {self._segmenter.device}, '
-            f'backend {self._segmenter.backend}; waiting for images on {topics}'
+            f'backend {self._segmenter.backend} {self._segmenter.precision} '
+            f'({self._segmenter.backend_reason}); waiting for images on {topics}'
         )
 
     def _subscribe(self) -> None:
@@ -320,9 +321,14 @@ class SegmentationNode(LifecycleNode):
         if self._segmenter is None:
             yield idle_status(f'{name}: model', self._problem)
             return
-        failures = 0 if self._pipeline is None else self._pipeline.failures_in_a_row
-        warning = self._surrender or self._loader.warning
-        yield model_status(f'{name}: model', self._segmenter, failures, warning)
+        pipeline = self._pipeline
+        yield model_status(
+            f'{name}: model',
+            self._segmenter,
+            None if pipeline is None else pipeline.variant,
+            0 if pipeline is None else pipeline.failures_in_a_row,
+            self._surrender or self._loader.warning,
+        )
         if self._pipeline is None:
             return
         yield from self._eye_statuses(name, self._pipeline)

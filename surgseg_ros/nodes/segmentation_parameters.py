@@ -16,8 +16,11 @@
 
 import re
 
+from surgseg_ros.inference.backend_selection import AUTO
+from surgseg_ros.inference.backends import BACKENDS
 from surgseg_ros.inference.checkpoints import DEFAULT_CHECKPOINT
 from surgseg_ros.inference.crop import parse_crop
+from surgseg_ros.inference.devices import PRECISIONS
 from surgseg_ros.nodes.parameters import Change
 from surgseg_ros.nodes.parameters import NodeParameter
 from surgseg_ros.perception.image_quality import DEFAULT_BLACK_BELOW
@@ -121,15 +124,38 @@ _NETWORK = (
     NodeParameter(
         'branch',
         'main',
-        'Output of the network: main is exact, auxiliary is faster and coarser.',
+        'Output of the network: main is exact, auxiliary is faster and coarser; auto: the best '
+        'that keeps the deadline, at half the size where it must.',
         Change.UNCONFIGURED,
-        choices=('main', 'auxiliary'),
+        choices=('main', 'auxiliary', AUTO),
+    ),
+    NodeParameter(
+        'deadline_ms',
+        0.0,
+        'For branch auto: from the reception of an image to its result (ms); 0: the interval of '
+        "the camera's images.",
+        Change.ALWAYS,
+        bounds=(0.0, 10_000.0),
     ),
     NodeParameter(
         'device',
         'auto',
         'cpu, cuda, cuda:<index>, or auto: CUDA when there is one, else CPU.',
         Change.UNCONFIGURED,
+    ),
+    NodeParameter(
+        'backend',
+        AUTO,
+        'Library that runs the network; auto: the fastest of those installed, measured once.',
+        Change.UNCONFIGURED,
+        choices=(AUTO, *BACKENDS),
+    ),
+    NodeParameter(
+        'precision',
+        AUTO,
+        'Number format of the network; auto: the fastest that the device has instructions for.',
+        Change.UNCONFIGURED,
+        choices=(AUTO, *PRECISIONS),
     ),
     NodeParameter(
         'allow_cpu_fallback',
@@ -148,7 +174,8 @@ _NETWORK = (
     NodeParameter(
         'threads',
         0,
-        "CPU threads of the network; 0: torch's choice.",
+        'CPU threads of the network; 0: one a core, of more than four cores one is left to the '
+        'rest.',
         Change.UNCONFIGURED,
         bounds=(0, 256),
     ),

@@ -15,13 +15,17 @@
 """Segmenters as the parameters of the node ask for them."""
 
 from rclpy.impl.rcutils_logger import RcutilsLogger
+import torch
 
+from surgseg_ros.inference.backend_selection import AUTO
+from surgseg_ros.inference.backends import installed_backends
 from surgseg_ros.inference.checkpoints import CheckpointError
-from surgseg_ros.inference.segmenter import DeviceError
+from surgseg_ros.inference.devices import DeviceError
+from surgseg_ros.inference.engine import BackendError
 from surgseg_ros.inference.segmenter import Segmenter
 from surgseg_ros.nodes.parameters import ParameterTable
 
-USER_ERRORS = (CheckpointError, DeviceError)
+USER_ERRORS = (CheckpointError, DeviceError, BackendError)
 """What a user can repair; the messages say how."""
 
 
@@ -46,11 +50,14 @@ class SegmenterLoader:
         :param checkpoint: file or shipped name
         :raises CheckpointError: if the checkpoint cannot be used
         :raises DeviceError: if there is no such device, and no other is allowed
+        :raises BackendError: if the backend or the precision cannot be had
         :raises RuntimeError: if the network fails on its device, and no other is allowed
         """
         try:
             segmenter = self._create(checkpoint, self._parameters['device'])
             self.warning = ''
+        except BackendError:  # Another device would not change what is installed.
+            raise
         except (DeviceError, RuntimeError) as error:
             if self._parameters['device'] == 'cpu' or not self._parameters['allow_cpu_fallback']:
                 raise
@@ -74,7 +81,7 @@ class SegmenterLoader:
             self._logger.error(f'no way to go on with the CPU either: {failure}')
             return None
 
-    def _create(self, checkpoint: str, device: str) -> Segmenter:
+    def _create(self, checkpoint: str, device: str, backend: str = '') -> Segmenter:
         width, height = self._parameters['input_size']
         segmenter = Segmenter(
             checkpoint,
@@ -84,12 +91,17 @@ class SegmenterLoader:
             self._parameters['threads'],
             self._parameters['checkpoint_sha256'],
             self._parameters['threshold'] or None,
+            backend or self._parameters['backend'],
+            self._parameters['precision'],
         )
         segmenter.warm_up(len(set(self._parameters['eyes'])))
         return segmenter
 
     def _fall_back(self, checkpoint: str, error: Exception) -> Segmenter:
-        segmenter = self._create(checkpoint, 'cpu')
+        backend = self._parameters['backend']
+        if backend not in installed_backends(torch.device('cpu')):
+            backend = AUTO
+        segmenter = self._create(checkpoint, 'cpu', backend)
         self.warning = (
             f"running on the CPU, much slower: device '{self._parameters['device']}' failed with "
             f'{type(error).__name__}: {error}'

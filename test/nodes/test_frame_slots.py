@@ -12,10 +12,12 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
+import queue
 import threading
 
 import pytest
 
+from surgseg_ros.nodes.frame_slots import FramePlace
 from surgseg_ros.nodes.frame_slots import FrameSlots
 from surgseg_ros.nodes.frame_slots import Outcome
 
@@ -49,10 +51,10 @@ def test_both_eyes_are_taken_together(slots):
 
 def test_a_frame_may_wait_while_another_is_in_work(slots):
     slots.put('left', 0)
-    slots.take()
+    taken = slots.take()
     slots.put('left', 1)
     assert slots.counts('left').pending == 2
-    slots.finish('left', Outcome.PROCESSED)
+    slots.finish('left', taken['left'], Outcome.PROCESSED)
     assert slots.counts('left').pending == 1
     assert slots.take()['left'].content == 1
 
@@ -60,11 +62,17 @@ def test_a_frame_may_wait_while_another_is_in_work(slots):
 @pytest.mark.parametrize('outcome', list(Outcome))
 def test_every_outcome_has_its_counter(slots, outcome):
     slots.put('left', 0)
-    slots.take()
-    slots.finish('left', outcome)
+    slots.finish('left', slots.take()['left'], outcome)
     counts = slots.counts('left')
     assert getattr(counts, outcome.value) == 1
     assert counts.received == add_up(counts) == 1
+
+
+def process(slots, eye, frame):
+    """Finish a frame as processed and return its index and the frames dropped before it."""
+    place = slots.place(eye, frame)
+    slots.finish(eye, frame, Outcome.PROCESSED)
+    return place.index, place.dropped
 
 
 def test_dropped_frames_are_reported_with_the_next_processed_one(slots):
@@ -73,15 +81,28 @@ def test_dropped_frames_are_reported_with_the_next_processed_one(slots):
     first = slots.take()['left']
     slots.put('left', 4)
     slots.put('left', 5)
-    slots.finish('left', Outcome.PROCESSED)
+    assert process(slots, 'left', first) == (0, 3)
     second = slots.take()['left']
-    slots.finish('left', Outcome.REJECTED)
+    assert slots.place('left', second) == FramePlace(1, 1)
+    slots.finish('left', second, Outcome.REJECTED)
     slots.put('left', 6)
-    third = slots.take()['left']
-    slots.finish('left', Outcome.PROCESSED)
-    assert (first.index, first.dropped) == (0, 3)
-    assert (second.index, second.dropped) == (1, 1)
-    assert (third.index, third.dropped) == (1, 2)
+    assert process(slots, 'left', slots.take()['left']) == (1, 2)
+
+
+def test_frames_in_work_together_have_their_places_when_they_are_processed(slots):
+    taken = []
+    for number in range(8):
+        slots.put('left', number)
+        # Every second one is overtaken.
+        if number % 2:
+            taken.append(slots.take()['left'])
+    # The network fails on the third before the first is published.
+    slots.finish('left', taken[2], Outcome.REJECTED)
+    assert process(slots, 'left', taken[0]) == (0, 1)
+    slots.finish('left', taken[1], Outcome.REJECTED)
+    assert slots.counts('left').pending == 1
+    assert process(slots, 'left', taken[3]) == (1, 5)
+    assert add_up(slots.counts('left')) == 8
 
 
 def test_take_waits_for_a_frame(slots):
@@ -98,7 +119,7 @@ def test_a_refused_frame_is_received_and_rejected(slots):
     slots.refuse('left')
     counts = slots.counts('left')
     assert (counts.received, counts.rejected, counts.pending) == (2, 1, 1)
-    assert slots.take()['left'].dropped == 1
+    assert slots.place('left', slots.take()['left']).dropped == 1
 
 
 def take_in_thread(slots, *arguments):
@@ -151,39 +172,51 @@ def test_frames_left_over_at_the_end_are_stale(slots):
     assert slots.take() == {}
 
 
-def test_counters_add_up_with_two_cameras_and_a_worker(slots):
+def test_counters_add_up_with_two_cameras_and_two_workers(slots):
     frames = 3000
     snapshots = []
+    finished = queue.SimpleQueue()
 
     def camera(eye):
         for number in range(frames):
             slots.put(eye, number)
 
-    def worker():
+    def take_all():
         last = {'left': -1, 'right': -1}
-        reported = {'left': 0, 'right': 0}
         while taken := slots.take():
             for eye, frame in taken.items():
                 assert frame.content > last[eye]
                 last[eye] = frame.content
                 outcome = list(Outcome)[frame.content % 3]
-                slots.finish(eye, outcome)
-                if outcome is Outcome.PROCESSED:
-                    reported[eye] += frame.dropped
+                if outcome is not Outcome.PROCESSED:
+                    slots.finish(eye, frame, outcome)
+            finished.put(taken)
+        finished.put(None)
+
+    def process_all():
+        reported = {'left': 0, 'right': 0}
+        while taken := finished.get():
+            for eye, frame in taken.items():
+                if list(Outcome)[frame.content % 3] is Outcome.PROCESSED:
+                    index, dropped = process(slots, eye, frame)
+                    reported[eye] += dropped
                     # What was received before this frame is either processed or reported.
-                    snapshots.append(frame.index + reported[eye] == frame.content)
-                snapshots.append(add_up(slots.counts(eye)) == slots.counts(eye).received or None)
+                    snapshots.append(index + reported[eye] == frame.received_before)
+                counts = slots.counts(eye)
+                snapshots.append(add_up(counts) == counts.received)
 
     threads = [threading.Thread(target=camera, args=(eye,)) for eye in ('left', 'right')]
-    consumer = threading.Thread(target=worker)
-    for thread in [*threads, consumer]:
+    workers = [threading.Thread(target=work) for work in (take_all, process_all)]
+    for thread in [*threads, *workers]:
         thread.start()
     for thread in threads:
         thread.join()
     slots.close()
-    consumer.join(30.0)
-    assert not consumer.is_alive()
-    assert False not in snapshots
+    for worker in workers:
+        worker.join(30.0)
+        assert not worker.is_alive()
+    assert snapshots
+    assert all(snapshots)
     for eye in ('left', 'right'):
         counts = slots.counts(eye)
         assert counts.received == frames == add_up(counts)

@@ -20,6 +20,7 @@ import itertools
 
 from diagnostic_msgs.msg import DiagnosticArray
 from diagnostic_msgs.msg import DiagnosticStatus
+from node_process import wait_until
 import numpy as np
 from rcl_interfaces.msg import SetParametersResult
 from rcl_interfaces.srv import GetParameters
@@ -27,6 +28,7 @@ from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter as RclpyParameter
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
+from station import MATCH_TIMEOUT_S
 from station import MessageLog
 from station import Station
 from std_msgs.msg import Header
@@ -118,23 +120,28 @@ class Rig:
         return found[0]
 
     def present_status(self, eye: str) -> dict[str, str]:
-        """Return diagnostics of an eye that come after this call and find it idle."""
-        before = len(self.diagnostics.messages)
-
-        def found(messages: list[DiagnosticArray]) -> list[dict[str, str]]:
-            statuses = [self._values(msg, eye) for msg in messages[before:]]
-            return [values for values in statuses if values.get('pending') == '0']
-
-        return found(self.diagnostics.wait_for(found))[0]
+        """Return diagnostics of an eye that are written after this call and find it idle."""
+        msg, _ = self.diagnostics.wait_for_news(
+            lambda msg: self._values(msg, eye).get('pending') == '0'
+        )
+        return self._values(msg, eye)
 
     def settle(self) -> None:
         """
         Wait until the node has taken the images that were sent before this call.
 
-        The node answers a service with the same executor that takes its images, after them.
+        The node answers a service with the same executor that takes its images, after them. It
+        may have looked for images just before one came, and for requests just after; then it
+        takes the image before it answers once more.
         """
         request = GetParameters.Request(names=['eyes'])
-        self.station.call(GetParameters, 'segmentation/get_parameters', request)
+        for _ in range(2):
+            self.station.call(GetParameters, 'segmentation/get_parameters', request)
+
+    def finish_views(self, eye: str, mask: np.ndarray) -> None:
+        """Wait until the pictures of all images answered so far are drawn or left out."""
+        # The worker draws those of an image before it begins with the next one.
+        self.answer(eye, self.send(eye, mask))
 
     def wait_for_status_message(self, eye: str, text: str, level: bytes | None = None) -> None:
         """Wait until the diagnostics of an eye contain a text, at a level if one is given."""
@@ -145,15 +152,14 @@ class Rig:
 
         self.diagnostics.wait_for(fulfilled)
 
-    def present_status_message(self, eye: str) -> str:
-        """Return the message of the next diagnostics of an eye."""
-        before = len(self.diagnostics.messages)
-
-        def found(messages: list[DiagnosticArray]) -> list[str]:
-            statuses = [self.status(msg, eye) for msg in messages[before:]]
-            return [status.message for status in statuses if status is not None]
-
-        return found(self.diagnostics.wait_for(found))[0]
+    def wait_for_subscriptions(self, count: int) -> None:
+        """Wait until every camera knows of so many subscriptions of the node."""
+        for eye, camera in self.cameras.items():
+            wait_until(
+                lambda camera=camera: camera.get_subscription_count() == count,
+                MATCH_TIMEOUT_S,
+                f'{count} subscriptions to the {eye} camera',
+            )
 
     def reconnect(self) -> None:
         """Wait until the node hears the cameras again after it had unsubscribed."""
@@ -163,11 +169,20 @@ class Rig:
     def watch(self, eye: str, name: str, mask: np.ndarray) -> MessageLog:
         """Subscribe to an image that is made only on demand, and send masks until it comes."""
         log = self.station.listen(Image, f'segmentation/{eye}/{name}')
-        for _ in range(HANDSHAKE_TRIES):
-            self.answer(eye, self.send(eye, mask))
-            if _has_more(log, 0):
-                break
+        self.send_until(eye, mask, lambda: log.messages, name)
         return log
+
+    def send_until(
+        self, eye: str, mask: np.ndarray, condition: Callable[[], object], what: str
+    ) -> None:
+        """Send images of a mask one after the other, and check the answers, until something."""
+
+        def fulfilled() -> object:
+            label_image, _ = self.answer(eye, self.send(eye, mask))
+            np.testing.assert_array_equal(label_image, mask)
+            return condition()
+
+        wait_until(fulfilled, MATCH_TIMEOUT_S, what)
 
     def status(self, msg: DiagnosticArray, part: str) -> DiagnosticStatus | None:
         """Return the status of this rig's node for ``'model'`` or an eye."""
@@ -211,6 +226,8 @@ def parameters_for(checkpoint: object, **others: object) -> dict[str, object]:
         'checkpoint': str(checkpoint),
         'device': 'cpu',
         'threads': 1,
+        # What others do to a network is not what most tests are about.
+        'backend': 'torch',
         'reliability': 'reliable',
         **others,
     }

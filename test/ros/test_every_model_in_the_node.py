@@ -73,7 +73,7 @@ def check_answer(rig, checkpoint):
     header = next_header()
     rig.cameras['left'].publish(make_image(picture, header))
     label_image, instruments = rig.answer('left', header)
-    (expected,) = Segmenter(checkpoint, 'cpu').segment([picture])
+    (expected,) = Segmenter(checkpoint, 'cpu', backend='torch').segment([picture])
     assert (label_image == expected.label_image).mean() >= MIN_AGREEMENT
     assert instruments.model == checkpoint.stem
 
