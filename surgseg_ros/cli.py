@@ -23,11 +23,16 @@ from dataclasses import fields
 from importlib.util import find_spec
 import json
 from pathlib import Path
+import shlex
 import subprocess
 import sys
 from typing import Any
+from typing import TYPE_CHECKING
 
 from surgseg_ros import __version__
+
+if TYPE_CHECKING:
+    from surgseg_ros.evaluation.benchmark import Settings
 
 # The subcommands import what they need when they run: torch alone takes seconds, and the robot
 # computer has no simulator.
@@ -39,7 +44,8 @@ EPILOG = """examples:
   surgseg train --data datasets/simulated --output runs/first
   surgseg models
   surgseg export --checkpoint model_0.pt --to safetensors --output model_0.safetensors
-  surgseg benchmark --messages
+  surgseg benchmark --markdown benchmark.md --plot benchmark.png
+  surgseg benchmark --node --help
 """
 
 FULL_SIZE = (1280, 1024)
@@ -52,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     :return: exit code: 0 success, 1 the work failed, 2 wrong arguments, 130 interrupted
     """
-    parsed = _parser().parse_args(arguments)
+    typed = sys.argv[1:] if arguments is None else list(arguments)
+    parsed = _parser().parse_args(typed, argparse.Namespace(typed=typed))
     run: Callable[[argparse.Namespace], int] = parsed.run
     try:
         return run(parsed)
@@ -101,6 +108,12 @@ def _add_predict(commands: argparse._SubParsersAction) -> None:
         '--device', default='auto', help='auto (default: CUDA if there is one), cpu or cuda'
     )
     parser.add_argument(
+        '--backend',
+        default='torch',
+        help='torch (default), openvino, onnxruntime, tensorrt, or auto: the fastest, which pays '
+        'for long videos',
+    )
+    parser.add_argument(
         '--overlay', action='store_true', help='also write <stem>_overlay.jpg to look at'
     )
     parser.add_argument(
@@ -146,6 +159,7 @@ def _run_predict(arguments: argparse.Namespace) -> int:
         arguments.device,
         arguments.branch,
         threshold=arguments.threshold,
+        backend=arguments.backend,
     )
     print(
         f'{segmenter.checkpoint_name} ({segmenter.model_name}, task {segmenter.label_set.name}, '
@@ -467,40 +481,189 @@ def _parse_size(text: str) -> tuple[int, int]:
     """
     width, separator, height = text.partition('x')
     if not (separator and width.isdecimal() and height.isdecimal()):
-        raise ValueError(f'--size {text}: expected WIDTHxHEIGHT, such as 1280x1024')
+        raise ValueError(f'size {text}: expected WIDTHxHEIGHT, such as 1280x1024')
     return int(width), int(height)
 
 
 def _add_benchmark(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         'benchmark',
-        help='measure how long this computer takes to fill and read image messages',
-        description='Measure how long filling and reading ROS image messages takes on this '
-        'computer: medians in milliseconds. The exit code is 1 if filling a message takes so '
-        'long that something is wrong with it. Needs a sourced ROS 2.',
+        help='measure how fast networks, a node or image messages are on this computer',
+        description='Measure networks on this computer: times of every network, branch, size, '
+        'backend and number format, taken in turns, against eager torch and against what the '
+        'computer can do at best. With --node a node is measured from publishers to subscribers, '
+        'with --messages the filling and reading of image messages; both need a sourced ROS 2. '
+        'Without options a few minutes. An interrupt ends it early; what was measured is '
+        'reported.',
+    )
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument(
+        '--node',
+        nargs=argparse.REMAINDER,
+        metavar='...',
+        help='measure a node; all that follows are its options, such as --help',
+    )
+    kinds.add_argument(
+        '--messages',
+        action='store_true',
+        help='measure image messages; the exit code is 1 if filling one takes so long that '
+        'something is wrong with it',
     )
     parser.add_argument(
-        '--messages', action='store_true', required=True, help='measure image messages'
+        '--models',
+        type=_names,
+        metavar='NAME,...',
+        help='networks of `surgseg models`, or all (default: mffnet,linknet34)',
     )
-    parser.add_argument('--repetitions', type=int, help='measured runs of each row (default: 30)')
+    parser.add_argument(
+        '--branches', type=_names, metavar='NAME,...', help='outputs (default: all)'
+    )
+    parser.add_argument(
+        '--sizes',
+        type=_names,
+        metavar='WIDTHxHEIGHT,...',
+        help='of the images (default: 1280x1024,640x512)',
+    )
+    parser.add_argument(
+        '--batch',
+        type=_counts,
+        dest='batches',
+        metavar='N,...',
+        help='images in one pass (default: 1)',
+    )
+    parser.add_argument(
+        '--backends',
+        type=_names,
+        metavar='NAME,...',
+        help='eager (as the papers ran it), torch, openvino, onnxruntime, tensorrt, or installed '
+        '(default): eager and all that run here',
+    )
+    parser.add_argument(
+        '--precisions',
+        type=_names,
+        metavar='NAME,...',
+        help='fp32, bf16, fp16, all, or best (default): the fastest native one of each backend',
+    )
+    parser.add_argument(
+        '--device', default='auto', help='auto (default: CUDA if there is one), cpu or cuda'
+    )
+    parser.add_argument(
+        '--threads', type=int, default=0, help='CPU threads (default: as many as the node uses)'
+    )
+    parser.add_argument(
+        '--repetitions',
+        type=int,
+        help='measured rounds of turns (default: as many as fit into 45 s for a size and batch); '
+        'with --messages runs of each row (default: 30)',
+    )
+    parser.add_argument(
+        '--checkpoint',
+        help='weights whose labels are compared with those of torch in single precision; other '
+        'networks have random weights (default: shipped)',
+    )
     parser.add_argument('--json', type=Path, help='also write the result to this file')
+    parser.add_argument('--markdown', type=Path, help='also write a report to this file')
+    parser.add_argument('--plot', type=Path, help='also draw the times, a .png')
+    parser.add_argument(
+        '--check', action='store_true', help='exit code 1 if a target of the report is missed'
+    )
     parser.set_defaults(run=_run_benchmark)
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split(','))
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in text.split(','))
+
+
 def _run_benchmark(arguments: argparse.Namespace) -> int:
+    if arguments.node is not None:
+        if len(arguments.typed) > len(arguments.node) + len(('benchmark', '--node')):
+            raise ValueError('options of `surgseg benchmark --node` stand behind --node')
+        return _run_with_ros('node_benchmark', arguments.node)
+    if arguments.messages:
+        return _run_with_ros('message_benchmark', _message_options(arguments))
+    return _run_network_benchmark(arguments)
+
+
+def _message_options(arguments: argparse.Namespace) -> list[str]:
+    options = []
+    if arguments.repetitions is not None:
+        options += ['--repetitions', str(arguments.repetitions)]
+    if arguments.json:
+        options += ['--json', str(arguments.json)]
+    return options
+
+
+def _run_with_ros(module: str, options: Sequence[str]) -> int:
+    """Run a module of the nodes in a process of its own: the command line runs without ROS."""
     if find_spec('sensor_msgs') is None:
         raise RuntimeError(
             'the messages of ROS 2 are not installed or not sourced; run '
             "'source /opt/ros/<distro>/setup.bash' or, in a checkout, "
             "'source .workspace/activate.bash'"
         )
-    # A process of its own, because the command line itself must run without ROS.
-    command = [sys.executable, '-m', 'surgseg_ros.nodes.message_benchmark']
-    if arguments.repetitions is not None:
-        command += ['--repetitions', str(arguments.repetitions)]
-    if arguments.json:
-        command += ['--json', str(arguments.json)]
+    command = [sys.executable, '-m', f'surgseg_ros.nodes.{module}', *options]
     return subprocess.run(command, check=False).returncode
+
+
+def _run_network_benchmark(arguments: argparse.Namespace) -> int:
+    from surgseg_ros.evaluation.benchmark import Benchmark
+    from surgseg_ros.evaluation.benchmark_report import make_result
+    from surgseg_ros.evaluation.benchmark_report import write_files
+
+    benchmark = Benchmark(_network_settings(arguments))
+    benchmark.run()
+    result = make_result(benchmark, shlex.join(['surgseg', *arguments.typed]))
+    _print_benchmark(result)
+    write_files(result, arguments.json, arguments.markdown, arguments.plot)
+    if result['interrupted']:
+        return 130
+    missed = any(not target['met'] for target in result['targets'])
+    return 1 if not result['rows'] or (arguments.check and missed) else 0
+
+
+def _network_settings(arguments: argparse.Namespace) -> 'Settings':
+    from surgseg_ros.evaluation.benchmark import Settings
+    from surgseg_ros.inference.devices import select_device
+
+    # What is not given keeps the default of the settings.
+    names = (
+        'models',
+        'branches',
+        'batches',
+        'backends',
+        'precisions',
+        'repetitions',
+        'checkpoint',
+    )
+    values = {name: getattr(arguments, name) for name in names}
+    values['sizes'] = arguments.sizes and tuple(_parse_size(text) for text in arguments.sizes)
+    given = {name: value for name, value in values.items() if value is not None}
+    device = select_device(arguments.device)
+    return Settings(device=device, threads=arguments.threads, **given)
+
+
+def _print_benchmark(result: Mapping[str, Any]) -> None:
+    from surgseg_ros.evaluation.benchmark_report import describe_peaks
+    from surgseg_ros.evaluation.benchmark_report import format_tables
+    from surgseg_ros.evaluation.benchmark_report import warnings_of
+
+    machine = result['machine']
+    print(f'{machine.get("gpu") or machine["cpu"]}, {machine["threads"]} CPU threads')
+    if result['rows']:
+        print(f'measured peak: {describe_peaks(result)}')
+    for table in format_tables(result, short=True):
+        print(f'\n{table}')
+    print()
+    for target in result['targets']:
+        print(f'{"ok    " if target["met"] else "MISSED"}  {target["text"]}')
+    for skipped in result['skipped']:
+        print(f'not measured: {skipped["what"]}: {skipped["reason"]}', file=sys.stderr)
+    for warning in warnings_of(result):
+        print(f'warning: {warning}', file=sys.stderr)
 
 
 if __name__ == '__main__':

@@ -26,6 +26,7 @@ import torch
 
 from surgseg_ros.cli import main
 from surgseg_ros.data.image_files import write_image
+from surgseg_ros.evaluation import roofline
 from surgseg_ros.models import create_model
 
 
@@ -130,6 +131,8 @@ def test_unreadable_frames_are_named_and_the_others_done(
         (['export', '--to', 'safetensors', '--output', 'x.safetensors', '--set', 'task="binary"'],
          'KEY one of input_size, mean'),
         (['train', '--data', 'x', '--output', 'x', '--set', 'speed=1'], 'KEY one of task, size'),
+        (['benchmark', '--sizes', '64x64,9'], 'size 9: expected WIDTHxHEIGHT'),
+        (['benchmark', '--json', 'x', '--node', '--rate', '30'], 'stand behind --node'),
     ],
 )  # fmt: skip
 def test_errors_are_one_line_with_the_cause(arguments, message, tmp_path, monkeypatch, capsys):
@@ -170,6 +173,31 @@ def test_models_as_json(capsys):
     model = json.loads(capsys.readouterr().out)
     assert model['gflops']['auxiliary'] == {'1280x1024': 115.0}
     assert model['options']['head_stride'] == 1
+
+
+def test_benchmark_of_networks(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(roofline, 'SECONDS_PER_MEASUREMENT', 0.0)
+    monkeypatch.setitem(roofline.MATRIX_SIDES, 'cpu', (256,))
+    files = {kind: tmp_path / f'result.{kind}' for kind in ('json', 'md', 'png')}
+    arguments = ['benchmark', '--models', 'color_linear', '--backends', 'eager,torch',
+                 '--sizes', '64x48', '--batch', '2', '--repetitions', '1', '--device', 'cpu',
+                 '--threads', '1', '--check', '--json', str(files['json']),
+                 '--markdown', str(files['md']), '--plot', str(files['png'])]  # fmt: skip
+    assert main(arguments) == 0
+    output = capsys.readouterr().out
+    assert '## 64x48, batch of 2' in output
+    assert output.count('| color_linear |') == 2
+    result = json.loads(files['json'].read_text())
+    assert result['command'].startswith('surgseg benchmark --models color_linear --backends')
+    assert [row['backend'] for row in result['rows']] == ['eager', 'torch']
+    assert '(result.png)' in files['md'].read_text()
+    assert cv2.imread(str(files['png'])) is not None
+
+
+def test_benchmark_of_a_node_gets_its_own_options(capfd):
+    pytest.importorskip('sensor_msgs', reason='the benchmark of a node needs ROS 2')
+    assert main(['benchmark', '--node', '--help']) == 0
+    assert 'surgseg benchmark --node' in capfd.readouterr().out
 
 
 def test_help_is_quick_and_without_torch():
