@@ -36,10 +36,10 @@ from surgseg_ros.evaluation.metrics import rounded
 from surgseg_ros.inference.checkpoints import CheckpointInfo
 from surgseg_ros.inference.checkpoints import save_checkpoint
 from surgseg_ros.inference.devices import autocast
-from surgseg_ros.inference.label_images import label_images
 from surgseg_ros.inference.devices import place_network
 from surgseg_ros.inference.devices import select_device
 from surgseg_ros.inference.devices import select_dtype
+from surgseg_ros.inference.label_images import label_images
 from surgseg_ros.models import create_model
 from surgseg_ros.models.mffnet import MFFNet
 from surgseg_ros.training.augmentation import Augmentation

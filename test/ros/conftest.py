@@ -111,9 +111,11 @@ def _manage_nodes(station: Station, folder: Path) -> Iterator[StartNode]:
 
     try:
         yield start
-        for process in processes:
-            if process.is_running():
-                process.stop()
+        running = [process for process in processes if process.is_running()]
+        for process in running:
+            process.request_stop()
+        for process in running:
+            process.check_end()
     finally:
         for process in processes:
             process.kill()

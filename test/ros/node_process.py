@@ -25,7 +25,7 @@ import sys
 import time
 
 START_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 20.0
+STOP_TIMEOUT_S = 60.0
 POLL_S = 0.02
 
 
@@ -89,28 +89,45 @@ class NodeProcess:
         """Tell whether the process lives."""
         return self._process.poll() is None
 
-    def wait_for_output(self, text: str, timeout_s: float = START_TIMEOUT_S) -> None:
-        """Wait until the process has printed a text."""
-        wait_until(
-            lambda: text in self.output or not self.is_running(), timeout_s, f'{text!r}: {self}'
+    def wait_for_output(
+        self, text: str, timeout_s: float = START_TIMEOUT_S, start: int = 0
+    ) -> None:
+        """Wait until the process has printed a text, after so many characters."""
+        self._wait_until(
+            lambda: text in self.output[start:] or not self.is_running(), timeout_s, text
         )
-        assert text in self.output, f'{self} ended without {text!r}'
+        assert text in self.output[start:], f'{self} ended without {text!r}'
 
     def wait_for_exit(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
         """Wait until the process ends by itself and return its exit code."""
-        wait_until(lambda: not self.is_running(), timeout_s, f'the end of {self}')
+        self._wait_until(lambda: not self.is_running(), timeout_s, 'the end')
         return self._process.returncode
+
+    def request_stop(self, signal_number: int = signal.SIGINT) -> None:
+        """Send a signal."""
+        self._process.send_signal(signal_number)
+
+    def check_end(self) -> None:
+        """Wait until the process ends and check that it does so cleanly."""
+        assert self.wait_for_exit() == 0, str(self)
+        assert 'Traceback' not in self.output, str(self)
 
     def stop(self, signal_number: int = signal.SIGINT) -> None:
         """Send a signal and check that the process ends cleanly."""
-        self._process.send_signal(signal_number)
-        assert self.wait_for_exit() == 0, str(self)
-        assert 'Traceback' not in self.output, str(self)
+        self.request_stop(signal_number)
+        self.check_end()
 
     def kill(self) -> None:
         """End the process whatever it does."""
         self._process.kill()
         self._process.wait()
+
+    def _wait_until(self, condition: Callable[[], bool], timeout_s: float, what: str) -> None:
+        try:
+            wait_until(condition, timeout_s, f'{what!r}')
+        except AssertionError as error:
+            # What it has printed by now tells why.
+            raise AssertionError(f'{error}: {self}') from error
 
     def __str__(self) -> str:
         """Return name and output, for assertion messages."""

@@ -21,13 +21,15 @@ from typing import Any
 
 from node_process import wait_until
 import rclpy
+from rclpy.client import Client
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from rclpy.qos import ReliabilityPolicy
+from rclpy.subscription import MessageInfo
 
-MATCH_TIMEOUT_S = 30.0
-MESSAGE_TIMEOUT_S = 20.0
+MATCH_TIMEOUT_S = 60.0
+MESSAGE_TIMEOUT_S = 60.0
 QUEUE_DEPTH = 100
 
 
@@ -36,12 +38,14 @@ class MessageLog:
 
     def __init__(self) -> None:
         self._messages: list[Any] = []
+        self._written_ns: list[int] = []
         self._arrivals_ns: list[int] = []
         self._arrived = threading.Condition()
 
-    def append(self, message: Any) -> None:
+    def append(self, message: Any, info: MessageInfo) -> None:
         with self._arrived:
             self._messages.append(message)
+            self._written_ns.append(info['source_timestamp'])
             self._arrivals_ns.append(time.time_ns())
             self._arrived.notify_all()
 
@@ -70,16 +74,42 @@ class MessageLog:
             assert fulfilled, f'waited {timeout_s} s in vain; {len(self._messages)} messages came'
             return list(self._messages)
 
+    def wait_for_news(
+        self, condition: Callable[[Any], object], timeout_s: float = MESSAGE_TIMEOUT_S
+    ) -> tuple[Any, int]:
+        """
+        Wait for a message that was written after this call and fulfills a condition.
+
+        Arrival after this call is not enough: topics overtake each other on the way.
+
+        :return: the message, and when it was written (ns, system clock)
+        """
+        called_ns = time.time_ns()
+        start = len(self.messages)
+
+        def find(messages: list[Any]) -> list[tuple[Any, int]]:
+            news = zip(messages[start:], self._written_ns[start:], strict=True)
+            return [(msg, ns) for msg, ns in news if ns > called_ns and condition(msg)]
+
+        return find(self.wait_for(find, timeout_s))[0]
+
     def wait_for_count(self, count: int, timeout_s: float = MESSAGE_TIMEOUT_S) -> list[Any]:
         """Wait for a number of messages and return all."""
         return self.wait_for(lambda messages: len(messages) >= count, timeout_s)
 
     def wait_for_header(self, header: Any, timeout_s: float = MESSAGE_TIMEOUT_S) -> Any:
         """Wait for the message with this header and return it."""
-        messages = self.wait_for(
-            lambda messages: any(message.header == header for message in messages), timeout_s
-        )
-        return next(message for message in messages if message.header == header)
+        found: list[Any] = []
+        seen = 0
+
+        def find(messages: list[Any]) -> list[Any]:
+            nonlocal seen
+            found.extend(msg for msg in messages[seen:] if msg.header == header)
+            seen = len(messages)
+            return found
+
+        self.wait_for(find, timeout_s)
+        return found[0]
 
 
 class Station:
@@ -94,6 +124,7 @@ class Station:
 
     def __init__(self, context: rclpy.Context, namespace: str) -> None:
         self.namespace = namespace
+        self._clients: dict[tuple[type, str], Client] = {}
         self.node = rclpy.create_node('station', context=context, namespace=namespace)
         self._executor = SingleThreadedExecutor(context=context)
         self._executor.add_node(self.node)
@@ -132,12 +163,21 @@ class Station:
 
     def call(self, service_type: type, name: str, request: Any) -> Any:
         """Call a service and return the response."""
-        client = self.node.create_client(service_type, name)
-        assert client.wait_for_service(MATCH_TIMEOUT_S), f'no service {name}'
+        client = self._client(service_type, name)
+        # Not wait_for_service() of rclpy, which looks four times a second.
+        wait_until(client.service_is_ready, MATCH_TIMEOUT_S, f'the service {name}')
+        answered = threading.Event()
         future = client.call_async(request)
-        wait_until(future.done, MESSAGE_TIMEOUT_S, f'the answer of {name}')
-        self.node.destroy_client(client)
+        future.add_done_callback(lambda _: answered.set())
+        assert answered.wait(MESSAGE_TIMEOUT_S), f'no answer of {name}'
         return future.result()
+
+    def _client(self, service_type: type, name: str) -> Client:
+        """Return the client of a service, which is kept: a new one has to be discovered first."""
+        key = service_type, name
+        if key not in self._clients:
+            self._clients[key] = self.node.create_client(service_type, name)
+        return self._clients[key]
 
 
 def _qos(reliable: bool) -> QoSProfile:

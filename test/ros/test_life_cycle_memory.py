@@ -25,7 +25,7 @@ from targets import draw_target
 CYCLES = 20
 SETTLED_CYCLES = 3
 MOST_GROWTH_MB = 20.0
-SETTLE_TIMEOUT_S = 10.0
+SETTLE_TIMEOUT_S = 30.0
 INPUT_SIZE = [160, 128]
 TRIES = 100
 TRY_S = 0.2
@@ -83,13 +83,13 @@ def test_cycles_leave_no_memory_threads_or_descriptors(start_node, station, reco
 
     settled = samples[SETTLED_CYCLES - 1]
 
-    def is_as_before():
+    def is_back():
+        # Not equal: one that was just ending may be among those that were counted before.
         last = sample_process(process.pid)
-        counted = last.threads, last.descriptors
-        return counted == (settled.threads, settled.descriptors)
+        return last.threads <= settled.threads and last.descriptors <= settled.descriptors
 
     wait_until(
-        is_as_before,
+        is_back,
         SETTLE_TIMEOUT_S,
         f'{settled} of cycle {SETTLED_CYCLES}; after {CYCLES} cycles {samples[-1]}',
     )

@@ -74,7 +74,7 @@ def start(ros_context):
 
 
 def outcome(process):
-    output, _ = process.communicate(timeout=STOP_TIMEOUT_S)
+    output, _ = process.communicate(timeout=START_TIMEOUT_S + STOP_TIMEOUT_S)
     return process.returncode, output
 
 

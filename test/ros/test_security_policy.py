@@ -105,8 +105,11 @@ def check(station, start_node):
 
     def check(node: str, ready: str, *runs: dict[str, object]) -> None:
         namespaces = [f'{station.namespace}/run_{number}' for number in range(len(runs))]
-        for namespace, parameters in zip(namespaces, runs, strict=True):
-            process = start_node(f'{node}_node', {'use_sim_time': True, **parameters}, namespace)
+        processes = [
+            start_node(f'{node}_node', {'use_sim_time': True, **parameters}, namespace)
+            for namespace, parameters in zip(namespaces, runs, strict=True)
+        ]
+        for process in processes:
             process.wait_for_output(ready)
 
         def in_graph() -> set[Rule]:

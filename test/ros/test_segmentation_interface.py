@@ -14,10 +14,12 @@
 
 """Every topic and service of the segmentation node beside labels and instruments."""
 
-from collections.abc import Iterator
+import time
 
 import cv2
 from diagnostic_msgs.msg import DiagnosticStatus
+from measurements import stamp_ns
+from node_process import NodeProcess
 from node_process import wait_until
 import numpy as np
 import pytest
@@ -31,6 +33,7 @@ from rig import Rig
 from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
+from station import MATCH_TIMEOUT_S
 from std_srvs.srv import SetBool
 from surgseg_ros.srv import LoadModel
 from targets import draw_rectangle
@@ -45,10 +48,16 @@ from surgseg_ros.inference.checkpoints import CheckpointInfo
 from surgseg_ros.inference.checkpoints import save_checkpoint
 from surgseg_ros.models import create_model
 from surgseg_ros.nodes import vision_messages
+from surgseg_ros.perception.image_quality import DEFAULT_BLURRED_BELOW
+from surgseg_ros.perception.image_quality import DEFAULT_FROZEN_AFTER_S
 
 WIDTH, HEIGHT = 320, 240
 MASK = draw_target(WIDTH, HEIGHT, (160, 120), (60, 25), 15)
 FOCAL_LENGTH = 300.0
+PAIR_WAIT_MS = 1000.0
+PAIR_TRIES = 20
+LATEST = 20
+"""Views come in order; those of older images are not awaited any more."""
 VIEWS = {
     'confidence': Image,
     'color': Image,
@@ -65,8 +74,12 @@ LATCHED = QoSProfile(
 
 
 @pytest.fixture(scope='module')
-def rig(module_station, start_module_node, target_checkpoint) -> Iterator[Rig]:
-    start_module_node('segmentation_node', parameters_for(target_checkpoint))
+def process(start_module_node, target_checkpoint) -> NodeProcess:
+    return start_module_node('segmentation_node', parameters_for(target_checkpoint))
+
+
+@pytest.fixture(scope='module')
+def rig(module_station, process) -> Rig:
     return Rig(module_station)
 
 
@@ -108,11 +121,12 @@ def wait_for_views(rig, eye, logs, before_each=lambda: None, **sending):
         }
         return {name: messages[0] for name, messages in found.items() if messages}
 
-    for _ in range(100):
+    deadline = time.monotonic() + MATCH_TIMEOUT_S
+    while time.monotonic() < deadline:
         before_each()
         headers.append(rig.send(eye, MASK, **sending))
         rig.answer(eye, headers[-1])
-        for header in headers:
+        for header in headers[-LATEST:]:
             if len(views := complete(header)) == len(logs):
                 return header, views
     raise AssertionError(f'of {sorted(logs)} came only {sorted(complete(headers[-1]))}')
@@ -180,6 +194,7 @@ def test_views_can_be_switched_off(rig):
     assert change_parameter(rig.station, 'publish_color', False).successful
     unseen = rig.send('right', MASK)
     rig.answer('right', unseen)
+    rig.finish_views('right', MASK)
     assert change_parameter(rig.station, 'publish_color', True).successful
     log.wait_for_header(rig.send('right', MASK))
     assert all(message.header != unseen for message in log.messages)
@@ -190,8 +205,7 @@ def test_the_node_can_be_paused_and_resumed(rig):
         return rig.station.call(SetBool, 'segmentation/enable', SetBool.Request(data=data))
 
     assert enable(False).success
-    topic = rig.cameras['left'].topic_name
-    assert rig.station.node.count_subscribers(topic) == 0
+    rig.wait_for_subscriptions(0)
     rig.wait_for_status_message('left', 'paused')
     assert enable(False).success
     assert enable(True).success
@@ -200,17 +214,26 @@ def test_the_node_can_be_paused_and_resumed(rig):
 
 
 def test_a_patient_node_takes_both_eyes_of_one_moment_together(rig):
-    assert change_parameter(rig.station, 'pair_wait_ms', 1000.0).successful
-    header = next_header()
-    times = []
-    for eye in rig.cameras:
-        rig.cameras[eye].publish(make_image(paint(MASK), header))
-        # The worker has the left image before the right one is sent.
-        rig.settle()
-    for eye in rig.cameras:
-        times.append(rig.answer(eye, header)[1].timing.inference.nanosec)
+    assert change_parameter(rig.station, 'pair_wait_ms', PAIR_WAIT_MS).successful
+
+    def answers_of_one_moment():
+        header = next_header()
+        for eye in rig.cameras:
+            rig.cameras[eye].publish(make_image(paint(MASK), header))
+            # The worker has the left image before the right one is sent.
+            rig.settle()
+        return [rig.answer(eye, header)[1].timing for eye in rig.cameras]
+
+    def came_in_time(left, right):
+        return stamp_ns(right.received) - stamp_ns(left.received) < PAIR_WAIT_MS / 2 * 1e6
+
+    # A busy computer may bring the right image later than the node waits for it.
+    tries = (answers_of_one_moment() for _ in range(PAIR_TRIES))
+    timely = next((timings for timings in tries if came_in_time(*timings)), None)
     assert change_parameter(rig.station, 'pair_wait_ms', 0.0).successful
-    assert times[0] == times[1]
+    assert timely, f'none of {PAIR_TRIES} right images came in time'
+    left, right = timely
+    assert left.inference.nanosec == right.inference.nanosec
 
 
 @pytest.mark.parametrize('eye', ['left', 'right'])
@@ -230,7 +253,7 @@ def test_a_crop_is_undone_in_every_output(rig, eye):
 
 
 def test_a_crop_outside_the_image_is_a_cause_of_its_own(rig):
-    before = int(rig.present_status('left').get('rejected_crop', 0))
+    before = int(rig.wait_for_status('left', bool).get('rejected_crop', 0))
     assert change_parameter(rig.station, 'crop', [0, 0, WIDTH + 1, HEIGHT]).successful
     rig.send('left', MASK)
     status = rig.wait_for_status(
@@ -272,7 +295,7 @@ def test_uncertain_pixels_become_background(rig):
 
 
 def test_a_giant_image_is_rejected_before_it_is_decoded(rig):
-    before = int(rig.present_status('left').get('rejected_too_large', 0))
+    before = int(rig.wait_for_status('left', bool).get('rejected_too_large', 0))
     assert change_parameter(rig.station, 'max_image_pixels', 1000).successful
     rig.send('left', MASK)
     rig.wait_for_status(
@@ -318,72 +341,61 @@ def test_the_old_network_stays_when_the_new_one_is_unusable(rig, tmp_path):
         np.testing.assert_array_equal(rig.answer('left', rig.send('left', MASK))[0], MASK)
 
 
-def test_checkpoints_come_from_the_permitted_folder_only(
-    start_node, station, tmp_path, target_checkpoint
-):
+@pytest.fixture
+def compressed_rig(start_node, station, tmp_path, target_checkpoint) -> Rig:
+    """Return the rig of a node that reads compressed images and one folder's checkpoints."""
     inside = tmp_path / 'inside'
     inside.mkdir()
     write_target_checkpoint(inside / 'good.safetensors')
     (inside / 'link.safetensors').symlink_to(target_checkpoint)
-    start_node(
-        'segmentation_node', parameters_for(target_checkpoint, checkpoint_directory=str(inside))
-    )
-    rig = Rig(station)
+    parameters = {'image_transport': 'compressed', 'checkpoint_directory': str(inside)}
+    start_node('segmentation_node', parameters_for(target_checkpoint, eyes=['left'], **parameters))
+    return Rig(station, eyes=['left'], compressed=True)
+
+
+def test_compressed_images_are_read_and_checkpoints_of_the_permitted_folder_loaded(
+    compressed_rig, tmp_path, target_checkpoint
+):
+    answer = compressed_rig.answer('left', compressed_rig.send('left', MASK))
+    np.testing.assert_array_equal(answer[0], MASK)
+    inside = tmp_path / 'inside'
     for outside in (target_checkpoint, inside / '..' / 'x', inside / 'link.safetensors'):
-        answer = load_model(rig, outside)
+        answer = load_model(compressed_rig, outside)
         assert not answer.success
         assert 'checkpoint_directory' in answer.message
-    assert load_model(rig, inside / 'good.safetensors').success
-    assert rig.answer('left', rig.send('left', MASK))[1].model == 'good'
+    assert load_model(compressed_rig, inside / 'good.safetensors').success
+    _, instruments = compressed_rig.answer('left', compressed_rig.send('left', MASK))
+    assert instruments.model == 'good'
 
 
-def test_jpeg_images_are_read_where_they_are_asked_for(start_node, station, target_checkpoint):
-    parameters = parameters_for(target_checkpoint, image_transport='compressed', eyes=['left'])
-    start_node('segmentation_node', parameters)
-    camera = station.advertise(CompressedImage, 'left/image_raw/compressed')
-    labels = station.listen(Image, 'segmentation/left/label_image')
-    msg = CompressedImage(header=next_header(), format='rgb8; png compressed bgr8')
-    msg.data = cv2.imencode('.png', paint(MASK)[..., ::-1])[1].tobytes()
-    camera.publish(msg)
-    label_image = labels.wait_for_header(msg.header)
-    np.testing.assert_array_equal(
-        np.frombuffer(label_image.data, np.uint8).reshape(HEIGHT, WIDTH), MASK
-    )
-
-
-def test_a_best_effort_camera_and_a_reliable_node_are_told_apart(
-    start_node, station, target_checkpoint
-):
-    process = start_node('segmentation_node', parameters_for(target_checkpoint))
-    process.wait_for_output('waiting for images')
-    publisher = station.node.create_publisher(
+def test_a_best_effort_camera_and_a_reliable_node_are_told_apart(rig, process):
+    printed = len(process.output)
+    publisher = rig.station.node.create_publisher(
         Image, 'left/image_raw', QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
     )
-    process.wait_for_output('reliability:=best_effort')
+    process.wait_for_output('reliability:=best_effort', start=printed)
     topic = publisher.topic_name
-    station.node.destroy_publisher(publisher)
-    process.wait_for_output(f'left: {topic} problem over')
-    assert process.output.count('is not heard: its RELIABILITY does not fit') == 1
+    rig.station.node.destroy_publisher(publisher)
+    process.wait_for_output(f'left: {topic} problem over', start=printed)
+    refusal = 'is not heard: its RELIABILITY does not fit'
+    assert process.output[printed:].count(refusal) == 1
 
 
-def test_a_subscriber_that_wants_latched_images_is_told(start_node, station, target_checkpoint):
-    process = start_node('segmentation_node', parameters_for(target_checkpoint))
-    process.wait_for_output('waiting for images')
-    subscription = station.node.create_subscription(
-        Image, 'segmentation/left/label_image', lambda msg: None, LATCHED
+def test_a_subscriber_that_wants_latched_images_is_told(rig, process):
+    printed = len(process.output)
+    subscription = rig.station.node.create_subscription(
+        Image, 'segmentation/right/overlay', lambda msg: None, LATCHED
     )
-    process.wait_for_output('hears nothing: its DURABILITY does not fit')
-    station.node.destroy_subscription(subscription)
-    process.wait_for_output('label_image problem over')
+    process.wait_for_output('hears nothing: its DURABILITY does not fit', start=printed)
+    rig.station.node.destroy_subscription(subscription)
+    process.wait_for_output('right/overlay problem over', start=printed)
 
 
-def test_late_joiners_learn_the_classes(start_node, station, target_checkpoint):
+def test_late_joiners_learn_the_classes(rig):
     if not vision_messages.AVAILABLE:
         pytest.skip('vision_msgs is not installed; it comes with ROS 2 and is not on PyPI')
-    start_node('segmentation_node', parameters_for(target_checkpoint))
-    Rig(station)
     logs = [
-        station.listen(vision_messages.LabelInfo, 'segmentation/left/label_info', qos=LATCHED)
+        rig.station.listen(vision_messages.LabelInfo, 'segmentation/left/label_info', qos=LATCHED)
         for _ in range(20)
     ]
     for log in logs:
@@ -391,21 +403,27 @@ def test_late_joiners_learn_the_classes(start_node, station, target_checkpoint):
         assert [entry.class_name for entry in info.class_map] == ['background', 'instrument']
 
 
-def test_frame_ids_that_tf_cannot_use_are_noted_and_kept(start_node, station, target_checkpoint):
-    process = start_node('segmentation_node', parameters_for(target_checkpoint))
-    rig = Rig(station)
+def test_frame_ids_that_tf_cannot_use_are_noted_and_kept(rig, process):
+    for eye in rig.cameras:
+        rig.answer(eye, rig.send(eye, MASK, frame_id=f'{eye}_camera'))
+    rig.wait_for_status('left', lambda values: not values['frame_id_note'])
+    printed = len(process.output)
     for eye in rig.cameras:
         rig.answer(eye, rig.send(eye, MASK, frame_id='camera_frame'))
     rig.wait_for_status('left', lambda values: 'both eyes' in values['frame_id_note'])
     rig.answer('left', rig.send('left', MASK, frame_id='/left'))
     rig.wait_for_status('left', lambda values: 'leading slash' in values['frame_id_note'])
-    assert 'cannot tell them apart' in process.output
+    assert 'cannot tell them apart' in process.output[printed:]
 
 
-def test_a_black_and_a_frozen_image_are_reported(start_node, station, target_checkpoint):
-    parameters = {'quality.frozen_after_s': 1.0, 'quality.blurred_below': 0.0}
-    start_node('segmentation_node', parameters_for(target_checkpoint, **parameters))
-    rig = Rig(station)
+def test_a_black_and_a_frozen_image_are_reported(rig):
+    quick = {'quality.frozen_after_s': 1.0, 'quality.blurred_below': 0.0}
+    usual = {
+        'quality.frozen_after_s': DEFAULT_FROZEN_AFTER_S,
+        'quality.blurred_below': DEFAULT_BLURRED_BELOW,
+    }
+    for name, value in quick.items():
+        assert change_parameter(rig.station, name, value).successful
     black = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
 
     def are_reported():
@@ -420,4 +438,6 @@ def test_a_black_and_a_frozen_image_are_reported(start_node, station, target_che
             for status in [rig.status(rig.diagnostics.wait_for_count(1)[-1], eye)]
         )
 
-    wait_until(are_reported, 30.0, 'a frozen left and a black right image')
+    wait_until(are_reported, MATCH_TIMEOUT_S, 'a frozen left and a black right image')
+    for name, value in usual.items():
+        assert change_parameter(rig.station, name, value).successful

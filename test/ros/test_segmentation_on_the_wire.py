@@ -19,6 +19,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from rcl_interfaces.srv import DescribeParameters
+from rclpy.duration import Duration
 from rig import change_parameter
 from rig import next_header
 from rig import parameters_for
@@ -30,6 +31,7 @@ from targets import make_image
 from targets import paint
 from targets import TISSUE_RGB
 
+MAX_AGE_S = 10.0
 SIZES = [(1920, 1080), (1300, 1024), (1280, 1024), (1280, 720), (720, 576), (641, 481)]
 
 
@@ -161,6 +163,7 @@ def test_overlay_comes_while_somebody_wants_it(rig, setting):
     setting('publish_overlay', False, before=True)
     unseen = rig.send('left', mask)
     rig.answer('left', unseen)
+    rig.finish_views('left', mask)
     setting('publish_overlay', True, before=True)
     seen = rig.send('left', mask)
     log.wait_for_header(seen)
@@ -207,7 +210,7 @@ def broken(kind):
 @pytest.mark.parametrize('kind', ['data_length', 'step', 'encoding', 'size'])
 def test_broken_images_are_counted_and_survived(rig, kind):
     key = f'rejected_{kind}'
-    before = int(rig.present_status('right').get(key, 0))
+    before = int(rig.wait_for_status('right', bool).get(key, 0))
     rig.cameras['right'].publish(broken(kind))
     status = rig.wait_for_status('right', lambda values: int(values.get(key, 0)) == before + 1)
     assert 'ImageFormatError' in status['last_error']
@@ -227,18 +230,22 @@ def test_min_area_acts_without_restart(rig, setting):
 def test_old_images_are_dropped_and_counted(rig, setting):
     before = int(rig.present_status('left')['stale'])
     mask = np.zeros((32, 32), np.uint8)
-    setting('max_image_age_ms', 500.0, before=0.0)
-    old = rig.send('left', mask)
+    clock = rig.station.node.get_clock()
+    setting('max_image_age_ms', MAX_AGE_S * 1e3, before=0.0)
+    old = make_image(paint(mask), next_header())
+    old.header.stamp = (clock.now() - Duration(seconds=MAX_AGE_S)).to_msg()
+    rig.cameras['left'].publish(old)
     rig.wait_for_status('left', lambda values: int(values['stale']) == before + 1)
     unstamped = make_image(paint(mask), next_header('no clock'))
     unstamped.header.stamp.sec = unstamped.header.stamp.nanosec = 0
     rig.cameras['left'].publish(unstamped)
     rig.labels['left'].wait_for_header(unstamped.header)
+    # Far younger than the limit, however busy the computer is.
     fresh = make_image(paint(mask), next_header())
-    fresh.header.stamp = rig.station.node.get_clock().now().to_msg()
+    fresh.header.stamp = clock.now().to_msg()
     rig.cameras['left'].publish(fresh)
     rig.labels['left'].wait_for_header(fresh.header)
-    assert all(message.header != old for message in rig.labels['left'].messages)
+    assert all(message.header != old.header for message in rig.labels['left'].messages)
 
 
 @pytest.mark.parametrize(

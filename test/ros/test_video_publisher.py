@@ -17,6 +17,7 @@
 import signal
 
 import cv2
+from node_process import NodeProcess
 import numpy as np
 import pytest
 from rig import parameters_for
@@ -28,7 +29,8 @@ from station import QUEUE_DEPTH
 from targets import draw_target
 from targets import paint
 
-FRAMES = 12
+FRAMES = 10
+"""As many as the publisher keeps for a subscriber that comes to know it late."""
 WIDTH, HEIGHT = 96, 64
 
 CALIBRATION = f"""
@@ -94,7 +96,7 @@ def test_folder_pair_arrives_completely_and_in_order(start_node, station, tmp_pa
             'right_frame_id': 'other',
         },
     )
-    assert process.wait_for_exit(60.0) == 0
+    assert process.wait_for_exit() == 0
     images = {'left': left.wait_for_count(FRAMES), 'right': right.wait_for_count(FRAMES)}
     for eye, messages in images.items():
         assert len(messages) == FRAMES
@@ -120,8 +122,14 @@ def test_rate_is_the_asked_one(start_node, station, tmp_path):
             'loop': True,
         },
     )
-    messages = log.wait_for_count(16)
-    assert np.median(np.diff([seconds(msg) for msg in messages])) == pytest.approx(0.08, rel=0.1)
+
+    def was_kept(messages):
+        """Tell whether it was in one stretch, which a busy computer may disturb."""
+        stretch = [seconds(msg) for msg in messages[-16:]]
+        median = np.median(np.diff(stretch)) if len(stretch) == 16 else 0.0
+        return median == pytest.approx(0.08, rel=0.1)
+
+    log.wait_for(was_kept)
 
 
 def test_side_by_side_video_is_divided_and_keeps_its_rate(start_node, station, tmp_path):
@@ -136,7 +144,7 @@ def test_side_by_side_video_is_divided_and_keeps_its_rate(start_node, station, t
             'wait_for_subscribers': True,
         },
     )
-    assert process.wait_for_exit(60.0) == 0
+    assert process.wait_for_exit() == 0
     assert 'at 20 Hz' in process.output
     for eye, log in logs.items():
         messages = log.wait_for_count(8)
@@ -155,7 +163,7 @@ def test_loop_repeats_until_a_signal(start_node, station, tmp_path, signal_numbe
         'video_publisher_node',
         {
             'left': write_folder(tmp_path / 'left', 'left', count=3),
-            'rate_hz': 50.0,
+            'rate_hz': 20.0,
             'loop': True,
             'wait_for_subscribers': True,
         },
@@ -185,31 +193,42 @@ def test_camera_info_carries_the_header_of_its_image(start_node, station, tmp_pa
     assert (info.width, info.height, info.k[4], info.d[1]) == (WIDTH, HEIGHT, 81.0, 0.2)
 
 
-@pytest.mark.parametrize(
-    ('parameters', 'text'),
-    [
-        ({}, "set the parameter 'left'"),
-        ({'left': '/nowhere/clip.mp4'}, '/nowhere/clip.mp4'),
-        ({'left': '{file}'}, 'video'),
-        ({'left': '{images}', 'right': '/nowhere/right'}, '/nowhere/right'),
-        ({'left': '{images}', 'right': '{images}', 'layout': 'top_bottom'}, "leave 'right' empty"),
-        ({'left': '{images}', 'layout': 'diagonal'}, 'side_by_side'),
-        ({'left': '{images}', 'left_camera_info': '/nowhere.yaml'}, '/nowhere.yaml'),
-        ({'left': '{images}', 'rate_hz': -1.0}, 'rate_hz'),
-    ],
-)
-def test_what_cannot_be_played_ends_with_one_line(start_node, tmp_path, parameters, text):
-    file = tmp_path / 'notes.txt'
+UNPLAYABLE = [
+    ({}, "set the parameter 'left'"),
+    ({'left': '/nowhere/clip.mp4'}, '/nowhere/clip.mp4'),
+    ({'left': '{file}'}, 'video'),
+    ({'left': '{images}', 'right': '/nowhere/right'}, '/nowhere/right'),
+    ({'left': '{images}', 'right': '{images}', 'layout': 'top_bottom'}, "leave 'right' empty"),
+    ({'left': '{images}', 'layout': 'diagonal'}, 'side_by_side'),
+    ({'left': '{images}', 'left_camera_info': '/nowhere.yaml'}, '/nowhere.yaml'),
+    ({'left': '{images}', 'rate_hz': -1.0}, 'rate_hz'),
+]
+
+
+@pytest.fixture(scope='module')
+def failing(start_module_node, tmp_path_factory) -> list[NodeProcess]:
+    """Return the nodes of all unplayable parameters; they start at the same time."""
+    folder = tmp_path_factory.mktemp('unplayable')
+    file = folder / 'notes.txt'
     file.write_text('no video')
-    images = write_folder(tmp_path / 'images', 'left', count=1)
-    filled = {
-        name: value.format(file=file, images=images) if isinstance(value, str) else value
-        for name, value in parameters.items()
-    }
-    process = start_node('video_publisher_node', filled)
-    assert process.wait_for_exit(60.0) == 1
-    assert text in process.output
-    assert 'Traceback' not in process.output
+    images = write_folder(folder / 'images', 'left', count=1)
+    return [
+        start_module_node(
+            'video_publisher_node',
+            {
+                name: value.format(file=file, images=images) if isinstance(value, str) else value
+                for name, value in parameters.items()
+            },
+        )
+        for parameters, _ in UNPLAYABLE
+    ]
+
+
+@pytest.mark.parametrize('case', range(len(UNPLAYABLE)), ids=[text for _, text in UNPLAYABLE])
+def test_what_cannot_be_played_ends_with_one_line(failing, case):
+    assert failing[case].wait_for_exit() == 1
+    assert UNPLAYABLE[case][1] in failing[case].output
+    assert 'Traceback' not in failing[case].output
 
 
 def test_a_played_video_is_segmented(start_node, station, tmp_path, target_checkpoint):
