@@ -26,6 +26,7 @@ from pathlib import Path
 import shlex
 import subprocess
 import sys
+from tempfile import TemporaryDirectory
 from typing import Any
 from typing import TYPE_CHECKING
 
@@ -565,6 +566,12 @@ def _add_benchmark(commands: argparse._SubParsersAction) -> None:
     parser.add_argument('--markdown', type=Path, help='also write a report to this file')
     parser.add_argument('--plot', type=Path, help='also draw the times, a .png')
     parser.add_argument(
+        '--page',
+        type=Path,
+        help='measure the node too, in half an hour, and write all on one page; needs a sourced '
+        'ROS 2',
+    )
+    parser.add_argument(
         '--check', action='store_true', help='exit code 1 if a target of the report is missed'
     )
     parser.set_defaults(run=_run_benchmark)
@@ -599,14 +606,18 @@ def _message_options(arguments: argparse.Namespace) -> list[str]:
 
 def _run_with_ros(module: str, options: Sequence[str]) -> int:
     """Run a module of the nodes in a process of its own: the command line runs without ROS."""
+    _check_ros()
+    command = [sys.executable, '-m', f'surgseg_ros.nodes.{module}', *options]
+    return subprocess.run(command, check=False).returncode
+
+
+def _check_ros() -> None:
     if find_spec('sensor_msgs') is None:
         raise RuntimeError(
             'the messages of ROS 2 are not installed or not sourced; run '
             "'source /opt/ros/<distro>/setup.bash' or, in a checkout, "
             "'source .workspace/activate.bash'"
         )
-    command = [sys.executable, '-m', f'surgseg_ros.nodes.{module}', *options]
-    return subprocess.run(command, check=False).returncode
 
 
 def _run_network_benchmark(arguments: argparse.Namespace) -> int:
@@ -614,6 +625,8 @@ def _run_network_benchmark(arguments: argparse.Namespace) -> int:
     from surgseg_ros.evaluation.benchmark_report import make_result
     from surgseg_ros.evaluation.benchmark_report import write_files
 
+    if arguments.page:
+        _check_ros()
     benchmark = Benchmark(_network_settings(arguments))
     benchmark.run()
     result = make_result(benchmark, shlex.join(['surgseg', *arguments.typed]))
@@ -621,8 +634,30 @@ def _run_network_benchmark(arguments: argparse.Namespace) -> int:
     write_files(result, arguments.json, arguments.markdown, arguments.plot)
     if result['interrupted']:
         return 130
+    if arguments.page:
+        _write_page(arguments.page, result)
     missed = any(not target['met'] for target in result['targets'])
     return 1 if not result['rows'] or (arguments.check and missed) else 0
+
+
+def _write_page(path: Path, networks: Mapping[str, Any]) -> None:
+    """Measure the node and write all on one page; what fails is left out and told."""
+    from surgseg_ros.evaluation.performance_page import NODE_RUNS
+    from surgseg_ros.evaluation.performance_page import write_page
+
+    reports = []
+    with TemporaryDirectory() as folder:
+        markdown = Path(folder, 'node.md')
+        for run in NODE_RUNS:
+            print(f'\nthe node, {run.title}', flush=True)
+            markdown.unlink(missing_ok=True)
+            code = _run_with_ros('node_benchmark', [*run.options, '--markdown', str(markdown)])
+            if code != 0:
+                print(f'left out: the node, {run.title}: exit code {code}', file=sys.stderr)
+                continue
+            reports.append((run, markdown.read_text(encoding='utf-8')))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_page(path, networks, reports)
 
 
 def _network_settings(arguments: argparse.Namespace) -> 'Settings':

@@ -17,6 +17,7 @@
 from collections.abc import Sequence
 import copy
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -25,7 +26,7 @@ import torch.nn.functional as F
 from surgseg_ros.inference.deployable import DeployableNetwork
 from surgseg_ros.inference.engine import Engine
 from surgseg_ros.inference.label_images import apply_threshold
-from surgseg_ros.inference.label_images import confidence_images
+from surgseg_ros.inference.label_images import confidence_bytes
 
 EAGER = 'eager'
 
@@ -74,7 +75,10 @@ class EagerEngine(Engine):
         logits = apply_threshold(self._logits, self._network.threshold)
         resized = F.interpolate(logits, size[::-1], mode='bilinear', align_corners=False)
         labels = list(resized.argmax(dim=1).to(torch.uint8).cpu().numpy())
-        confidences = confidence_images(logits, size) if confidence else [None] * len(labels)
+        confidences: Sequence[np.ndarray | None] = [None] * len(labels)
+        if confidence:
+            small = confidence_bytes(logits).cpu().numpy()
+            confidences = [cv2.resize(image, size) for image in small]
         return labels, confidences
 
     def _synchronize(self) -> None:

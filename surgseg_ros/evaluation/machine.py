@@ -45,7 +45,7 @@ def machine_facts(device: torch.device, threads: int) -> dict[str, Any]:
         'usable_cores': usable_cores(),
         'threads': threads,
         'memory_gib': round(_total_memory_bytes() / _GIBIBYTE, 1),
-        'system': f'{platform.system()} {platform.release()} {platform.machine()}',
+        'system': f'{platform.system()} {platform.machine()}',
         'device': str(device),
         'versions': {'python': platform.python_version(), **_package_versions()},
     }

@@ -19,9 +19,8 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
-from surgseg_ros.inference.label_images import confidence_images
+from surgseg_ros.inference.label_images import confidence_image_on_cpu
 from surgseg_ros.inference.label_images import label_image_on_cpu
 
 Shape = tuple[int, int, int]
@@ -98,4 +97,4 @@ class HostEngine(Engine):
         labels = [label_image_on_cpu(scores, size[::-1]) for scores in self._logits]
         if not confidence:
             return labels, [None] * len(labels)
-        return labels, confidence_images(torch.from_numpy(self._logits), size)
+        return labels, [confidence_image_on_cpu(scores, size[::-1]) for scores in self._logits]

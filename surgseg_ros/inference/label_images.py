@@ -14,6 +14,7 @@
 
 """From the class scores of a network to label images of the size of the camera's."""
 
+import functools
 import math
 
 import cv2
@@ -93,13 +94,19 @@ def confidence_bytes(logits: Tensor) -> Tensor:
     return probability.to(torch.uint8)
 
 
-def confidence_images(logits: Tensor, size: tuple[int, int]) -> list[np.ndarray]:
+def confidence_image_on_cpu(scores: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """
-    Return the probability of the most probable class.
+    Return the probability of the most probable class of one image, with OpenCV.
 
-    :param logits: (N, C, h, w)
-    :param size: (width, height) of the images
-    :return: N arrays, (height, width) uint8, probability times 255
+    The threads of torch would wait for work where the next network needs the cores.
+
+    :param scores: (C, h, w) float32
+    :param size: (height, width)
+    :return: (height, width) uint8, probability times 255
     """
-    small = confidence_bytes(logits).cpu().numpy()
-    return [cv2.resize(image, size, interpolation=cv2.INTER_LINEAR) for image in small]
+    best = functools.reduce(cv2.max, scores)
+    total = np.zeros_like(best)
+    for score in scores:
+        cv2.add(total, cv2.exp(cv2.subtract(score, best)), dst=total)
+    small = cv2.convertScaleAbs(cv2.divide(255.0, total))
+    return cv2.resize(small, size[::-1], interpolation=cv2.INTER_LINEAR)

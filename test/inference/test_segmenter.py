@@ -29,6 +29,8 @@ from surgseg_ros.inference.deadline import Variant
 from surgseg_ros.inference.devices import DeviceError
 from surgseg_ros.inference.devices import select_device
 from surgseg_ros.inference.label_images import apply_threshold
+from surgseg_ros.inference.label_images import confidence_bytes
+from surgseg_ros.inference.label_images import confidence_image_on_cpu
 from surgseg_ros.inference.label_images import label_images
 from surgseg_ros.inference.segmenter import Segmenter
 from surgseg_ros.models import create_model
@@ -245,3 +247,12 @@ def test_images_of_an_unexpected_size_are_answered_while_their_network_is_compil
     assert result.backend == 'openvino'
     assert (result.label_image == first.label_image).mean() > 0.999
     segmenter.close()
+
+
+def test_confidence_on_the_cpu_is_that_of_softmax():
+    torch.manual_seed(0)
+    logits = 4 * torch.randn(1, 5, 16, 20)
+    expected = confidence_bytes(logits)[0].numpy()
+    found = confidence_image_on_cpu(logits[0].numpy(), (16, 20))
+    assert found.dtype == np.uint8
+    np.testing.assert_allclose(found.astype(int), expected, atol=1)  # rounding
