@@ -102,11 +102,13 @@ class _Sample:
 
     :param now_s: monotonic time of the report
     :param slowdown: seconds of processing relative to the variant's cost
-    :param wait_s: the rest of the latency: waiting for the worker, decoding, publishing
+    :param overhead_s: decoding and publishing, which no variant makes shorter
+    :param wait_s: waiting for the worker
     """
 
     now_s: float
     slowdown: float
+    overhead_s: float
     wait_s: float
 
 
@@ -170,7 +172,7 @@ class DeadlineController:
         self._entered_s = -math.inf
         self._frames = 0  # of the variant in use since it was entered
         self._samples: deque[_Sample] = deque(maxlen=MAX_FRAMES)
-        self._least_wait_s = math.inf  # ever: what decoding and publishing take
+        self._least_wait_s = math.inf  # ever: for the image of the other eye
         self._trial: _Trial | None = None
         self._failure: _Failure | None = None
         self._overrun = False
@@ -196,6 +198,7 @@ class DeadlineController:
         variant: Variant,
         latency_s: float,
         processing_s: float,
+        service_s: float,
         now_s: float,
         deadline_s: float | None,
         interval_s: float | None,
@@ -209,6 +212,7 @@ class DeadlineController:
         :param variant: that processed the batch
         :param latency_s: seconds from the reception of the newest image to its publication
         :param processing_s: seconds of that in what was measured at warm-up
+        :param service_s: seconds of that in which the worker could take no newer image
         :param now_s: monotonic time, seconds
         :param deadline_s: for the latency, seconds; ``None`` while it is unknown
         :param interval_s: between two images of a camera, seconds; ``None`` while it is unknown
@@ -216,16 +220,19 @@ class DeadlineController:
         """
         if variant != self.variant:  # was on its way when the variant changed
             return self.variant
-        self._take_sample(latency_s, processing_s, now_s)
+        self._take_sample(latency_s, processing_s, service_s, now_s)
         if deadline_s is not None and interval_s is not None and len(self._samples) > 1:
             self._decide(now_s, deadline_s, interval_s)
         return self.variant
 
-    def _take_sample(self, latency_s: float, processing_s: float, now_s: float) -> None:
+    def _take_sample(
+        self, latency_s: float, processing_s: float, service_s: float, now_s: float
+    ) -> None:
         slowdown = processing_s / self._costs_s[self._rank]
-        wait_s = max(latency_s - processing_s, 0.0)
+        overhead_s = max(service_s - processing_s, 0.0)
+        wait_s = max(latency_s - service_s, 0.0)
         self._least_wait_s = min(self._least_wait_s, wait_s)
-        self._samples.append(_Sample(now_s, slowdown, wait_s))
+        self._samples.append(_Sample(now_s, slowdown, overhead_s, wait_s))
         while len(self._samples) > MIN_FRAMES and self._samples[0].now_s < now_s - WINDOW_S:
             self._samples.popleft()
         self._frames += 1
@@ -284,15 +291,16 @@ class DeadlineController:
         cautious = max(self._slowdowns()) if len(self._samples) < FEW_FRAMES else slowdown
         waits_s = [sample.wait_s for sample in self._samples]
         seen_s = _quantile(waits_s, _WAIT_QUANTILE) if len(waits_s) >= MIN_WAITS else 0.0
+        overhead_s = _quantile([sample.overhead_s for sample in self._samples], 0.5)
         latencies_s = []
         for rank, cost_s in enumerate(self._costs_s):
-            processing_s = cost_s * (cautious if rank < self._rank else slowdown)
+            service_s = cost_s * (cautious if rank < self._rank else slowdown) + overhead_s
             # A worker that is always busy takes the newest image at any moment of its interval.
-            is_busy = processing_s > interval_s * (STAY_BUSY if rank == self._rank else ENTER_BUSY)
+            is_busy = service_s > interval_s * (STAY_BUSY if rank == self._rank else ENTER_BUSY)
             wait_s = self._least_wait_s + (interval_s if is_busy else 0.0)
             # What makes frames wait now makes them wait for a slower variant too.
             wait_s = max(wait_s, seen_s) if rank <= self._rank else wait_s
-            latencies_s.append(processing_s + wait_s)
+            latencies_s.append(service_s + wait_s)
         return latencies_s
 
     def _explain(self, rank: int, latencies_s: Sequence[float], deadline_s: float) -> str:

@@ -175,11 +175,16 @@ class FramePipeline:
 
     def _judge_latency(self, batch: SegmentedBatch) -> None:
         """Let the next batches keep the deadline."""
-        latency_s = time.monotonic() - batch.newest_received_s
+        now_s = time.monotonic()
         deadline_s = self._parameters['deadline_ms'] / 1e3 or None
         choice = self._inference.choice
         changed = choice.report(
-            batch.variant, latency_s, batch.segment_s, deadline_s, self._interval.seconds
+            batch.variant,
+            now_s - batch.newest_received_s,
+            batch.segment_s,
+            now_s - batch.taken_s,
+            deadline_s,
+            self._interval.seconds,
         )
         if changed:
             self._logger.info(

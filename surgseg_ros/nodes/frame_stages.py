@@ -137,6 +137,14 @@ class SegmentedBatch:
         """Return when the last of its images was received, by the monotonic clock (s)."""
         return max(segmented.frame.arrival.received_s for segmented in self.frames)
 
+    @property
+    def taken_s(self) -> float:
+        """Return when the first of its images was taken from its slot, monotonic (s)."""
+        return min(
+            segmented.frame.arrival.received_s + segmented.frame.queue_s
+            for segmented in self.frames
+        )
+
 
 @dataclass(frozen=True)
 class Answer:

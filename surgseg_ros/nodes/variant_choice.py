@@ -79,6 +79,7 @@ class VariantChoice:
         variant: Variant,
         latency_s: float,
         processing_s: float,
+        service_s: float,
         deadline_s: float | None,
         interval_s: float | None,
     ) -> bool:
@@ -88,6 +89,7 @@ class VariantChoice:
         :param variant: that the batch was segmented with
         :param latency_s: from the reception of its newest image to the last publication
         :param processing_s: of that in :meth:`Segmenter.segment`
+        :param service_s: of that since the batch was taken out of its slots
         :param deadline_s: allowed for the latency; ``None``: the interval
         :param interval_s: between two images of a camera; ``None`` while unknown
         :return: whether the next batch is to be segmented with another variant
@@ -96,7 +98,13 @@ class VariantChoice:
             return False
         self._deadline_s = interval_s if deadline_s is None else deadline_s
         chosen = self._controller.report(
-            variant, latency_s, processing_s, time.monotonic(), self._deadline_s, interval_s
+            variant,
+            latency_s,
+            processing_s,
+            service_s,
+            time.monotonic(),
+            self._deadline_s,
+            interval_s,
         )
         return chosen != variant
 

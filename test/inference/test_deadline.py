@@ -61,6 +61,7 @@ def simulate(
     outliers: float = 0.0,
     one_eye: float = 0.0,
     bias: float = 1.0,
+    overhead_s: float = OVERHEAD_S,
     stop_s: float = STOP_S,
 ) -> list[Result]:
     """
@@ -68,6 +69,7 @@ def simulate(
 
     :param outliers: share of the batches that take four times as long
     :param one_eye: share of the batches that take half as long
+    :param overhead_s: of decoding and publishing
     :param bias: how much more the variants of full size are slowed down than was predicted
     """
     rng = np.random.default_rng(seed)
@@ -82,9 +84,12 @@ def simulate(
         processing_s *= 4.0 if rng.random() < outliers else 1.0
         processing_s *= 0.5 if rng.random() < one_eye else 1.0
         processing_s *= bias if variant.scale == 1.0 else 1.0
-        free_s = start_s + processing_s + OVERHEAD_S
+        free_s = start_s + processing_s + overhead_s
         latency_s = free_s - received_s
-        controller.report(variant, latency_s, processing_s, free_s, deadline_s, interval_s)
+        service_s = processing_s + overhead_s
+        controller.report(
+            variant, latency_s, processing_s, service_s, free_s, deadline_s, interval_s
+        )
         results.append(Result(received_s, latency_s, variant, controller.overrun))
     return results
 
@@ -153,6 +158,15 @@ def test_one_frame_a_second(factor):
         assert {result.variant for result in after} == {MAIN}
 
 
+def test_what_publishing_takes_counts_too():
+    """The network alone would be fast enough, but then the next image is late already."""
+    results = simulate(0.5, 1.0, 1.0, load_of(1.5), overhead_s=0.35)
+    assert not moves(between(results, 0.0, START_S))
+    loaded = between(results, START_S + 5.0, END_S)
+    assert {result.variant for result in loaded} <= {HALF, CHEAPEST}
+    assert max(result.latency_s for result in loaded) <= 1.0
+
+
 def test_heavy_load_skips_variants_in_between():
     results = simulate(0.020, 1 / 30, 1 / 30, load_of(4.0))
     assert moves(between(results, 0.0, END_S)) == [(MAIN, HALF)]
@@ -169,7 +183,7 @@ def test_one_outlier_of_few_frames_moves_nothing():
     controller = DeadlineController(costs_of(0.7))
     for second, processing_s in enumerate([0.7, 0.7, 0.7, 9.0, 0.7, 0.7, 0.7]):
         latency_s = processing_s + OVERHEAD_S
-        controller.report(MAIN, latency_s, processing_s, 10.0 * second, 1.0, 1.0)
+        controller.report(MAIN, latency_s, processing_s, latency_s, 10.0 * second, 1.0, 1.0)
         assert controller.variant == MAIN
 
 
@@ -233,38 +247,38 @@ def test_batches_of_one_eye(share):
 def test_two_very_slow_frames_are_enough():
     controller = DeadlineController(costs_of(0.020))
     for frame in range(60):
-        controller.report(MAIN, 0.021, 0.020, frame / 30, 1 / 30, 1 / 30)
-    assert controller.report(MAIN, 0.081, 0.080, 2.08, 1 / 30, 1 / 30) == MAIN
-    assert controller.report(MAIN, 0.111, 0.080, 2.16, 1 / 30, 1 / 30) == HALF
+        controller.report(MAIN, 0.021, 0.020, 0.021, frame / 30, 1 / 30, 1 / 30)
+    assert controller.report(MAIN, 0.081, 0.080, 0.081, 2.08, 1 / 30, 1 / 30) == MAIN
+    assert controller.report(MAIN, 0.111, 0.080, 0.081, 2.16, 1 / 30, 1 / 30) == HALF
 
 
 def test_waits_that_processing_does_not_explain():
     controller = DeadlineController(costs_of(0.010))
     for frame in range(90):
-        used = controller.report(MAIN, 0.060, 0.010, frame / 30, 0.050, 1 / 30)
+        used = controller.report(MAIN, 0.060, 0.010, 0.011, frame / 30, 0.050, 1 / 30)
     assert used != MAIN
 
 
 def test_deadline_that_changes():
     controller = DeadlineController(costs_of(0.020))
     for frame in range(30):
-        controller.report(MAIN, 0.021, 0.020, frame / 30, 0.030, 1 / 30)
+        controller.report(MAIN, 0.021, 0.020, 0.021, frame / 30, 0.030, 1 / 30)
     assert controller.variant == MAIN
-    assert controller.report(MAIN, 0.021, 0.020, 1.0, 0.010, 1 / 30) == HALF
+    assert controller.report(MAIN, 0.021, 0.020, 0.021, 1.0, 0.010, 1 / 30) == HALF
     assert (
         controller.reason
         == 'main takes 21 ms and main at 0.5 size about 6 ms of the 10 ms allowed'
     )
     for frame in range(31, 100):
-        controller.report(HALF, 0.006, 0.005, frame / 30, 0.030, 1 / 30)
+        controller.report(HALF, 0.006, 0.005, 0.006, frame / 30, 0.030, 1 / 30)
     assert controller.variant == MAIN
 
 
 def test_unknown_deadline_and_late_reports_change_nothing():
     controller = DeadlineController(costs_of(0.020))
     for frame in range(10):
-        controller.report(MAIN, 0.9, 0.8, float(frame), None, None)
-        controller.report(HALF, 0.9, 0.8, float(frame), 0.1, 0.1)
+        controller.report(MAIN, 0.9, 0.8, 0.8, float(frame), None, None)
+        controller.report(HALF, 0.9, 0.8, 0.8, float(frame), 0.1, 0.1)
     assert controller.variant == MAIN
     assert controller.reason == ''
     assert not controller.overrun
@@ -273,7 +287,7 @@ def test_unknown_deadline_and_late_reports_change_nothing():
 def test_only_variant_says_that_it_is_too_slow():
     controller = DeadlineController({MAIN: 0.020})
     for frame in range(3):
-        assert controller.report(MAIN, 0.2, 0.2, float(frame), 0.1, 0.1) == MAIN
+        assert controller.report(MAIN, 0.2, 0.2, 0.2, float(frame), 0.1, 0.1) == MAIN
     assert controller.overrun
 
 

@@ -33,14 +33,14 @@ def test_without_costs_there_is_no_choice():
     choice = _choice({})
     assert choice.state.variant == MAIN
     for _ in range(10):
-        assert not choice.report(MAIN, 9.0, 9.0, 0.01, 0.03)
+        assert not choice.report(MAIN, 9.0, 9.0, 9.0, 0.01, 0.03)
     assert choice.variant == MAIN
 
 
 @pytest.mark.parametrize('deadline_s', [0.1, None])
 def test_a_deadline_is_kept_by_the_smaller_size(deadline_s):
     choice = _choice({MAIN: 0.05, HALF: 0.01})
-    changes = [choice.report(MAIN, 0.3, 0.29, deadline_s, 0.1) for _ in range(3)]
+    changes = [choice.report(MAIN, 0.3, 0.29, 0.3, deadline_s, 0.1) for _ in range(3)]
     assert any(changes)
     assert choice.variant == HALF
     assert 'of the 100 ms allowed' in choice.state.reason
@@ -50,9 +50,9 @@ def test_a_deadline_is_kept_by_the_smaller_size(deadline_s):
 def test_a_deadline_that_nothing_keeps_is_said():
     choice = _choice({MAIN: 0.05, HALF: 0.01})
     for _ in range(3):
-        choice.report(choice.variant, 3.0, 2.9, 0.1, 0.1)
+        choice.report(choice.variant, 3.0, 2.9, 3.0, 0.1, 0.1)
     for _ in range(3):
-        choice.report(choice.variant, 3.0, 2.9, 0.1, 0.1)
+        choice.report(choice.variant, 3.0, 2.9, 3.0, 0.1, 0.1)
     assert choice.state.variant == HALF
     assert choice.state.missed_deadline_s == 0.1
 
