@@ -162,6 +162,7 @@ class Segmenter:
         self._stride = loaded.model.stride
         self._builders = self._make_builders(loaded.model)
         self._engines: OrderedDict[tuple[str, Shape], Engine] = OrderedDict()
+        self._is_closed = False
         self._conversion: subprocess.Popen[str] | None = None
         self._building: threading.Thread | None = None
         self._built: dict[tuple[str, Shape], Engine] = {}
@@ -262,6 +263,7 @@ class Segmenter:
 
     def close(self) -> None:
         """Free the network's memory; the segmenter cannot be used afterwards."""
+        self._is_closed = True
         if self._conversion is not None:
             self._conversion.kill()
         self.wait_until_built()
@@ -407,5 +409,7 @@ class Segmenter:
             finish(conversion)
             self._built[branch, shape] = self._build(branch, shape)
         except Exception as error:  # Torch goes on; the reason must not be lost.
+            if self._is_closed:
+                return
             self._failed.add((branch, shape))
             _logger.warning('%s cannot run batches of %s: %s', self.backend, shape, error)

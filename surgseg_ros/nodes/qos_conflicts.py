@@ -18,6 +18,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
+from typing import Literal
 
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -25,8 +26,8 @@ from rclpy.qos import qos_check_compatible
 from rclpy.qos import qos_policy_name_from_kind
 from rclpy.qos import QoSCompatibility
 from rclpy.qos import QoSPolicyKind
-from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
+from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 _SUBSCRIBER_REMEDIES = {
     QoSPolicyKind.RELIABILITY: 'this node asks for RELIABLE, the camera offers BEST_EFFORT; '
@@ -100,22 +101,33 @@ class RefusedPeers:
 
 
 def has_refused_publisher(node: Node, subscription: Subscription) -> bool:
-    """Tell whether a publisher is there now that a subscription cannot hear."""
-    publishers = node.get_publishers_info_by_topic(subscription.topic_name)
-    return any(
-        _is_conflict(publisher.qos_profile, subscription.qos_profile) for publisher in publishers
-    )
+    """Tell whether a publisher is there now that a subscription of a node cannot hear."""
+    return _has_conflict(node, subscription.topic_name, own_side='subscriptions')
 
 
 def has_refused_subscriber(node: Node, publisher: Publisher) -> bool:
-    """Tell whether a subscriber is there now that cannot hear a publisher."""
-    subscriptions = node.get_subscriptions_info_by_topic(publisher.topic_name)
+    """Tell whether a subscriber is there now that cannot hear a publisher of a node."""
+    return _has_conflict(node, publisher.topic_name, own_side='publishers')
+
+
+def _has_conflict(
+    node: Node, topic: str, own_side: Literal['publishers', 'subscriptions']
+) -> bool:
+    """Tell whether an endpoint of a node does not fit one of the other side of a topic."""
+    # Both ends as the graph knows them: an endpoint itself reports no deadline as one of 0 s.
+    publishers = node.get_publishers_info_by_topic(topic)
+    subscriptions = node.get_subscriptions_info_by_topic(topic)
+    if own_side == 'publishers':
+        publishers = [info for info in publishers if _belongs_to(node, info)]
+    else:
+        subscriptions = [info for info in subscriptions if _belongs_to(node, info)]
     return any(
-        _is_conflict(publisher.qos_profile, subscription.qos_profile)
-        for subscription in subscriptions
+        qos_check_compatible(offered.qos_profile, requested.qos_profile)[0]
+        == QoSCompatibility.ERROR
+        for offered in publishers
+        for requested in subscriptions
     )
 
 
-def _is_conflict(offered: QoSProfile, requested: QoSProfile) -> bool:
-    compatibility, _ = qos_check_compatible(offered, requested)
-    return compatibility == QoSCompatibility.ERROR
+def _belongs_to(node: Node, info: TopicEndpointInfo) -> bool:
+    return (info.node_name, info.node_namespace) == (node.get_name(), node.get_namespace())

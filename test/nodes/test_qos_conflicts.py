@@ -14,13 +14,19 @@
 
 import pytest
 
-pytest.importorskip('rclpy')
+rclpy = pytest.importorskip('rclpy')
 
-from rclpy.qos import QoSPolicyKind
+from rclpy.qos import DurabilityPolicy  # noqa: E402
+from rclpy.qos import QoSPolicyKind  # noqa: E402
+from rclpy.qos import QoSProfile  # noqa: E402
+from rclpy.qos import ReliabilityPolicy  # noqa: E402
+from std_msgs.msg import Header  # noqa: E402
 
-from surgseg_ros.nodes.qos_conflicts import explain_refused_publisher
-from surgseg_ros.nodes.qos_conflicts import explain_refused_subscriber
-from surgseg_ros.nodes.qos_conflicts import RefusedPeers
+from surgseg_ros.nodes.qos_conflicts import explain_refused_publisher  # noqa: E402
+from surgseg_ros.nodes.qos_conflicts import explain_refused_subscriber  # noqa: E402
+from surgseg_ros.nodes.qos_conflicts import has_refused_publisher  # noqa: E402
+from surgseg_ros.nodes.qos_conflicts import has_refused_subscriber  # noqa: E402
+from surgseg_ros.nodes.qos_conflicts import RefusedPeers  # noqa: E402
 
 
 def test_a_best_effort_camera_and_a_reliable_node():
@@ -55,3 +61,46 @@ def test_a_refusal_is_told_for_as_long_as_the_peer_is_there():
     assert peers.present([Endpoint()]) == {}
     there[0] = True
     assert peers.present([Endpoint()]) == {}
+
+
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+FITTING = QoSProfile(depth=1)
+
+
+def _make_nodes(context):
+    return [rclpy.create_node(name, context=context) for name in ('ours', 'other')]
+
+
+def _publish(node, qos):
+    return node.create_publisher(Header, 'topic', qos)
+
+
+def _subscribe(node, qos):
+    return node.create_subscription(Header, 'topic', print, qos)
+
+
+def test_a_subscriber_that_fits_is_not_refused_beside_one_that_does_not(context):
+    ours, other = _make_nodes(context)
+    publisher = _publish(ours, FITTING)
+    _subscribe(other, FITTING)
+    assert not has_refused_subscriber(ours, publisher)
+    refused = _subscribe(other, LATCHED)
+    assert has_refused_subscriber(ours, publisher)
+    other.destroy_subscription(refused)
+    assert not has_refused_subscriber(ours, publisher)
+
+
+def test_a_publisher_that_fits_is_not_refused_beside_one_that_does_not(context):
+    ours, other = _make_nodes(context)
+    subscription = _subscribe(ours, FITTING)
+    _publish(other, FITTING)
+    assert not has_refused_publisher(ours, subscription)
+    refused = _publish(other, BEST_EFFORT)
+    assert has_refused_publisher(ours, subscription)
+    # What others cannot hear of others is not our business.
+    ours.destroy_subscription(subscription)
+    kept = _subscribe(ours, BEST_EFFORT)
+    _subscribe(other, FITTING)
+    assert not has_refused_publisher(ours, kept)
+    other.destroy_publisher(refused)

@@ -20,6 +20,7 @@ import time
 from typing import Any
 
 from node_process import wait_until
+from rcl_interfaces.srv import GetParameters
 import rclpy
 from rclpy.client import Client
 from rclpy.executors import SingleThreadedExecutor
@@ -30,6 +31,7 @@ from rclpy.subscription import MessageInfo
 
 MATCH_TIMEOUT_S = 60.0
 MESSAGE_TIMEOUT_S = 60.0
+REPEAT_S = 2.0
 QUEUE_DEPTH = 100
 
 
@@ -125,6 +127,7 @@ class Station:
     def __init__(self, context: rclpy.Context, namespace: str) -> None:
         self.namespace = namespace
         self._clients: dict[tuple[type, str], Client] = {}
+        self._acquaintances: set[tuple[str, ...]] = set()
         self.node = rclpy.create_node('station', context=context, namespace=namespace)
         self._executor = SingleThreadedExecutor(context=context)
         self._executor.add_node(self.node)
@@ -162,15 +165,58 @@ class Station:
         return publisher
 
     def call(self, service_type: type, name: str, request: Any) -> Any:
-        """Call a service and return the response."""
+        """
+        Call a service that may be called twice, until it answers, and return the response.
+
+        A server that does not know the client yet throws its response away.
+        """
         client = self._client(service_type, name)
-        # Not wait_for_service() of rclpy, which looks four times a second.
+        return self._repeat(client, request, name)
+
+    def call_once(self, service_type: type, name: str, request: Any) -> Any:
+        """Call a service exactly once and return the response."""
+        client = self._client(service_type, name)
         wait_until(client.service_is_ready, MATCH_TIMEOUT_S, f'the service {name}')
+        self._introduce(name)
         answered = threading.Event()
         future = client.call_async(request)
         future.add_done_callback(lambda _: answered.set())
         assert answered.wait(MESSAGE_TIMEOUT_S), f'no answer of {name}'
         return future.result()
+
+    def _introduce(self, name: str) -> None:
+        """
+        Wait until the node of a service knows all clients of this one.
+
+        A node learns of another's endpoints in the order in which they were created: when it
+        answers a newer client, it knows the older ones.
+        """
+        node_name = name.rpartition('/')[0]
+        events = self.node.get_publishers_info_by_topic(f'{node_name}/transition_event')
+        acquaintance = name, *(str(event.endpoint_gid) for event in events)
+        if acquaintance in self._acquaintances:
+            return
+        self._acquaintances.add(acquaintance)
+        service = f'{node_name}/get_parameters'
+        probe = self.node.create_client(GetParameters, service)
+        self._repeat(probe, GetParameters.Request(), service)
+        self.node.destroy_client(probe)
+
+    def _repeat(self, client: Client, request: Any, name: str) -> Any:
+        # Not wait_for_service() of rclpy, which looks four times a second.
+        wait_until(client.service_is_ready, MATCH_TIMEOUT_S, f'the service {name}')
+        answered = threading.Event()
+        answers: list[Any] = []
+
+        def note(future: Any) -> None:
+            answers.append(future.result())
+            answered.set()
+
+        for _ in range(int(MESSAGE_TIMEOUT_S / REPEAT_S)):
+            client.call_async(request).add_done_callback(note)
+            if answered.wait(REPEAT_S):
+                return answers[0]
+        raise AssertionError(f'no answer of {name}')
 
     def _client(self, service_type: type, name: str) -> Client:
         """Return the client of a service, which is kept: a new one has to be discovered first."""

@@ -83,7 +83,7 @@ def test_every_network_runs_by_its_checkpoint_alone(rig, tmp_path, name):
     checkpoint = tmp_path / f'{name}_seeded.safetensors'
     write_seeded_checkpoint(checkpoint, name)
     request = LoadModel.Request(checkpoint=str(checkpoint))
-    answer = rig.station.call(LoadModel, 'segmentation/load_model', request)
+    answer = rig.station.call_once(LoadModel, 'segmentation/load_model', request)
     assert answer.success, answer.message
     check_answer(rig, checkpoint)
 

@@ -232,7 +232,7 @@ class StateClient:
 
     def change(self, transition_id):
         request = ChangeState.Request(transition=Transition(id=transition_id))
-        return self._station.call(ChangeState, 'segmentation/change_state', request).success
+        return self._station.call_once(ChangeState, 'segmentation/change_state', request).success
 
     def _ask(self):
         """Return the state, or nothing: DDS still knows a killed node for a while."""

@@ -37,7 +37,7 @@ DONE = (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP)
 def pass_transitions(station, transitions):
     for transition in transitions:
         request = ChangeState.Request(transition=Transition(id=transition))
-        assert station.call(ChangeState, 'segmentation/change_state', request).success
+        assert station.call_once(ChangeState, 'segmentation/change_state', request).success
 
 
 def wait_for_answer(rig, eye):

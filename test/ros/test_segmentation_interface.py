@@ -307,7 +307,7 @@ def test_a_giant_image_is_rejected_before_it_is_decoded(rig):
 
 def load_model(rig, checkpoint):
     request = LoadModel.Request(checkpoint=str(checkpoint))
-    return rig.station.call(LoadModel, 'segmentation/load_model', request)
+    return rig.station.call_once(LoadModel, 'segmentation/load_model', request)
 
 
 def write_background_checkpoint(path):

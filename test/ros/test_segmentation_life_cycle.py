@@ -55,7 +55,7 @@ def state_of(station, node='segmentation'):
 
 def change_state(station, transition_id):
     request = ChangeState.Request(transition=Transition(id=transition_id))
-    return station.call(ChangeState, 'segmentation/change_state', request).success
+    return station.call_once(ChangeState, 'segmentation/change_state', request).success
 
 
 def test_every_transition_by_service(start_node, station, target_checkpoint):

@@ -17,6 +17,7 @@
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
+import functools
 import logging
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ class OpenVinoEngine(HostEngine):
     def __init__(self, path: Path, shape: Shape, precision: str, threads: int) -> None:
         super().__init__()
         self.precision = precision
-        core = openvino.Core()
+        core = _core()
         model = core.read_model(path)
         model.reshape([*shape, 3])
         compiled = core.compile_model(
@@ -78,9 +79,20 @@ class OpenVinoEngine(HostEngine):
         self._logits = self._request.get_output_tensor().data
 
 
+@functools.cache
+def _core() -> openvino.Core:
+    """
+    Return the one core of this process.
+
+    The CPU plugin is unloaded with the last core, but leaves a signal handler behind: the next
+    SIGINT would call what is not there any more.
+    """
+    return openvino.Core()
+
+
 def native_precisions() -> tuple[str, ...]:
     """Return the number formats that OpenVINO has instructions for on this CPU, fastest first."""
-    capabilities = openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
+    capabilities = _core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
     return tuple(
         name for name, capability in (('bf16', 'BF16'), ('fp32', 'FP32'))
         if capability in capabilities
