@@ -384,11 +384,11 @@ def test_a_best_effort_camera_and_a_reliable_node_are_told_apart(rig, process):
 def test_a_subscriber_that_wants_latched_images_is_told(rig, process):
     printed = len(process.output)
     subscription = rig.station.node.create_subscription(
-        Image, 'segmentation/right/overlay', lambda msg: None, LATCHED
+        Image, 'segmentation/left/label_image', lambda msg: None, LATCHED
     )
     process.wait_for_output('hears nothing: its DURABILITY does not fit', start=printed)
     rig.station.node.destroy_subscription(subscription)
-    process.wait_for_output('right/overlay problem over', start=printed)
+    process.wait_for_output('left/label_image problem over', start=printed)
 
 
 def test_late_joiners_learn_the_classes(rig):
