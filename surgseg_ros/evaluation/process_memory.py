@@ -15,11 +15,11 @@
 """Memory of this process and what the computer has left, as Linux counts it."""
 
 from collections.abc import Callable
-import ctypes
-import gc
 from pathlib import Path
 
 import torch
+
+from surgseg_ros.inference.memory import return_free_memory
 
 _STATUS = Path('/proc/self/status')
 _CLEAR_REFS = Path('/proc/self/clear_refs')
@@ -59,14 +59,6 @@ class MemoryMeter:
         if self._device.type == 'cuda':
             return torch.cuda.memory_allocated(self._device)
         return _read_bytes(_STATUS, 'VmRSS')
-
-
-def return_free_memory() -> None:
-    """Give what has been freed back to the system, where the C library can."""
-    gc.collect()
-    malloc_trim = getattr(ctypes.CDLL(None), 'malloc_trim', None)
-    if malloc_trim is not None:
-        malloc_trim(0)
 
 
 def available_bytes(device: torch.device) -> int:

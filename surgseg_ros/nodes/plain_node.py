@@ -77,7 +77,9 @@ class PlainNetwork:
         if self._size is not None and self._size != (width, height):
             image = cv2.resize(image, self._size)
         normalized = (image.astype(np.float32) / 255.0 - self._mean) / self._std
-        batch = torch.from_numpy(normalized.transpose(2, 0, 1)).unsqueeze(0).to(self._device)
+        # Contiguous, as torchvision's ToTensor makes it.
+        channels_first = np.ascontiguousarray(normalized.transpose(2, 0, 1))
+        batch = torch.from_numpy(channels_first).unsqueeze(0).to(self._device)
         logits = self._model(batch, self._branch)
         if logits.shape[-2:] != (height, width):
             logits = F.interpolate(logits, (height, width), mode='bilinear', align_corners=False)

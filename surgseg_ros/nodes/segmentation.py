@@ -34,6 +34,7 @@ from std_srvs.srv import SetBool
 
 from surgseg_ros.inference.checkpoints import check_permitted
 from surgseg_ros.inference.checkpoints import CheckpointError
+from surgseg_ros.inference.memory import return_free_memory
 from surgseg_ros.inference.segmenter import Segmenter
 from surgseg_ros.nodes.camera_input import CameraInput
 from surgseg_ros.nodes.diagnostics import eye_status
@@ -45,7 +46,6 @@ from surgseg_ros.nodes.diagnostics import model_status
 from surgseg_ros.nodes.diagnostics import pairing_status
 from surgseg_ros.nodes.eye_outputs import EyeOutputs
 from surgseg_ros.nodes.frame_pipeline import FramePipeline
-from surgseg_ros.nodes.memory import return_free_memory
 from surgseg_ros.nodes.parameters import ParameterTable
 from surgseg_ros.nodes.problem_log import ProblemLog
 from surgseg_ros.nodes.segmentation_parameters import PARAMETERS

@@ -14,15 +14,30 @@
 
 """Measurements of networks that nobody has to wait for."""
 
+from dataclasses import asdict
+
 import pytest
 
+from surgseg_ros.evaluation.benchmark_report import SCHEMA
 from surgseg_ros.evaluation.benchmark_rows import Candidate
 from surgseg_ros.evaluation.benchmark_rows import Facts
 from surgseg_ros.evaluation.benchmark_rows import make_rows
 from surgseg_ros.evaluation.benchmark_rows import Measured
 from surgseg_ros.evaluation.benchmark_rows import Turn
+from surgseg_ros.evaluation.benchmark_targets import judge
 
 SIZE = (640, 512)
+MACHINE = {
+    'cpu': 'Some CPU',
+    'instruction_sets': ['avx2'],
+    'usable_cores': 2,
+    'threads': 2,
+    'memory_gib': 16.0,
+    'system': 'Linux',
+    'device': 'cpu',
+    'versions': {'torch': '2.13.0'},
+    'load_average_at_start': 0.1,
+}
 
 
 def make_measured(times_ms, backend='openvino', model='mffnet', branch='main', run=0, **changes):
@@ -54,3 +69,23 @@ def usual_rows():
         ],
         {'fp32': 600.0},
     )
+
+
+@pytest.fixture
+def sample(usual_rows):
+    """Return a function that makes a result, some of its values given."""
+    result = {
+        'schema': SCHEMA,
+        'started': '2026-01-01T00:00:00+00:00',
+        'command': 'surgseg benchmark --sizes 640x512',
+        'interrupted': False,
+        'machine': MACHINE,
+        'foreign_load': 0.02,
+        'peak_gflop_per_s': {'fp32': 600.0},
+        'copy_gigabytes_per_s': 20.0,
+        'picture': 'a picture',
+        'rows': [asdict(row) for row in usual_rows],
+        'skipped': [{'what': 'tensorrt', 'reason': 'no GPU'}],
+        'targets': [asdict(target) for target in judge(usual_rows, ['avx2'])],
+    }
+    return lambda **changes: {**result, **changes}

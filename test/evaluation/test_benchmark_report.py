@@ -12,7 +12,6 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-from dataclasses import asdict
 import json
 
 import pytest
@@ -20,42 +19,8 @@ import pytest
 from surgseg_ros.data.image_files import read_image
 from surgseg_ros.evaluation.benchmark_plot import COLORS
 from surgseg_ros.evaluation.benchmark_report import format_markdown
-from surgseg_ros.evaluation.benchmark_report import SCHEMA
 from surgseg_ros.evaluation.benchmark_report import warnings_of
 from surgseg_ros.evaluation.benchmark_report import write_files
-from surgseg_ros.evaluation.benchmark_targets import judge
-
-MACHINE = {
-    'cpu': 'Some CPU',
-    'instruction_sets': ['avx2'],
-    'usable_cores': 2,
-    'threads': 2,
-    'memory_gib': 16.0,
-    'system': 'Linux',
-    'device': 'cpu',
-    'versions': {'torch': '2.13.0'},
-    'load_average_at_start': 0.1,
-}
-
-
-@pytest.fixture
-def sample(usual_rows):
-    """Return a function that makes a result, some of its values given."""
-    result = {
-        'schema': SCHEMA,
-        'started': '2026-01-01T00:00:00+00:00',
-        'command': 'surgseg benchmark --sizes 640x512',
-        'interrupted': False,
-        'machine': MACHINE,
-        'foreign_load': 0.02,
-        'peak_gflop_per_s': {'fp32': 600.0},
-        'copy_gigabytes_per_s': 20.0,
-        'picture': 'a picture',
-        'rows': [asdict(row) for row in usual_rows],
-        'skipped': [{'what': 'tensorrt', 'reason': 'no GPU'}],
-        'targets': [asdict(target) for target in judge(usual_rows, ['avx2'])],
-    }
-    return lambda **changes: {**result, **changes}
 
 
 def cells(line):
