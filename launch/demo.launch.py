@@ -101,8 +101,8 @@ def generate_launch_description() -> LaunchDescription:
     declare_branch_cmd = DeclareLaunchArgument(
         'branch',
         default_value='',
-        choices=['', 'main', 'auxiliary'],
-        description='Output of the network: main is exact, auxiliary is faster and coarser; '
+        choices=['', 'main', 'auxiliary', 'auto'],
+        description='Output of the network: main (exact), auxiliary (coarser) or auto; '
         'empty: main',
     )
     declare_device_cmd = DeclareLaunchArgument(
