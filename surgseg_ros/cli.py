@@ -568,7 +568,7 @@ def _add_benchmark(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         '--page',
         type=Path,
-        help='measure the node too, in half an hour, and write all on one page; needs a sourced '
+        help='measure the node too, in a quarter of an hour, and write all on one page; needs a sourced '
         'ROS 2',
     )
     parser.add_argument(

@@ -178,7 +178,7 @@ class NodeBenchmark:
         nodes = [node]
         if arguments.compare:
             self._plain = self._start_node(
-                'plain node', PLAIN, 'plain_node', self._plain_parameters()
+                'plain node', PLAIN, 'plain_baseline', self._plain_parameters()
             )
             nodes.append(self._plain)
         bare = self._start_bare_network()

@@ -25,7 +25,7 @@ def test_networks_and_node_are_sections_of_one_page(tmp_path, sample):
     headings = [line for line in lines if line.startswith('#')]
     assert headings[:3] == ['# Performance', '## Network benchmark', '### 640x512, one image']
     assert headings[-2:] == ['## The node', f'### {NODE_RUNS[0].title}']
-    assert 'surgseg benchmark --node --size 640x512 --frames 500' in lines
+    assert 'surgseg benchmark --node --size 640x512 --frames 100' in lines
     assert 'a table of the node' in lines
     assert '![Times of the networks](performance.png)' in lines
     assert (tmp_path / 'performance.png').stat().st_size > 1000

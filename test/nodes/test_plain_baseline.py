@@ -34,8 +34,8 @@ from surgseg_ros.nodes.benchmark_camera import make_pictures
 from surgseg_ros.nodes.compressed_images import array_to_compressed
 from surgseg_ros.nodes.compressed_images import compressed_to_array
 from surgseg_ros.nodes.images import array_to_image
-from surgseg_ros.nodes.plain_node import PlainNetwork
-from surgseg_ros.nodes.plain_node import to_rgb
+from surgseg_ros.nodes.plain_baseline import PlainNetwork
+from surgseg_ros.nodes.plain_baseline import to_rgb
 
 
 @pytest.fixture(scope='module')
