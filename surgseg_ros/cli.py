@@ -568,8 +568,8 @@ def _add_benchmark(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         '--page',
         type=Path,
-        help='measure the node too, in a quarter of an hour, and write all on one page; needs a sourced '
-        'ROS 2',
+        help='measure the node too, in a quarter of an hour, and write all on one page; needs a '
+        'sourced ROS 2',
     )
     parser.add_argument(
         '--check', action='store_true', help='exit code 1 if a target of the report is missed'
@@ -643,9 +643,12 @@ def _run_network_benchmark(arguments: argparse.Namespace) -> int:
 def _write_page(path: Path, networks: Mapping[str, Any]) -> None:
     """Measure the node and write all on one page; what fails is left out and told."""
     from surgseg_ros.evaluation.performance_page import NODE_RUNS
+    from surgseg_ros.evaluation.performance_page import NodeRun
     from surgseg_ros.evaluation.performance_page import write_page
 
-    reports = []
+    reports: list[tuple[NodeRun, str]] = []
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_page(path, networks, reports)  # An interrupt keeps what was measured until then.
     with TemporaryDirectory() as folder:
         markdown = Path(folder, 'node.md')
         for run in NODE_RUNS:
@@ -656,8 +659,7 @@ def _write_page(path: Path, networks: Mapping[str, Any]) -> None:
                 print(f'left out: the node, {run.title}: exit code {code}', file=sys.stderr)
                 continue
             reports.append((run, markdown.read_text(encoding='utf-8')))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_page(path, networks, reports)
+            write_page(path, networks, reports)
 
 
 def _network_settings(arguments: argparse.Namespace) -> 'Settings':
