@@ -14,7 +14,6 @@
 
 """What is worth knowing of the computer that something was measured on."""
 
-from importlib import metadata
 import os
 from pathlib import Path
 import platform
@@ -22,6 +21,7 @@ from typing import Any
 
 import torch
 
+from surgseg_ros.inference.conversion_cache import installed_versions
 from surgseg_ros.inference.devices import device_name
 from surgseg_ros.inference.devices import usable_cores
 
@@ -47,7 +47,7 @@ def machine_facts(device: torch.device, threads: int) -> dict[str, Any]:
         'memory_gib': round(_total_memory_bytes() / _GIBIBYTE, 1),
         'system': f'{platform.system()} {platform.machine()}',
         'device': str(device),
-        'versions': {'python': platform.python_version(), **_package_versions()},
+        'versions': {'python': platform.python_version(), **installed_versions(_PACKAGES)},
     }
     if device.type == 'cuda':
         facts['gpu'] = device_name(device)
@@ -68,13 +68,3 @@ def instruction_sets(cpuinfo: Path = Path('/proc/cpuinfo')) -> list[str]:
 
 def _total_memory_bytes() -> int:
     return os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
-
-
-def _package_versions() -> dict[str, str]:
-    versions = {}
-    for name in _PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions

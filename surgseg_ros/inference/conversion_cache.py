@@ -15,6 +15,7 @@
 """Where converted networks and measured decisions are kept, so that the next start is quick."""
 
 from collections.abc import Callable
+from collections.abc import Iterable
 import hashlib
 from importlib import metadata
 import inspect
@@ -33,6 +34,7 @@ DIRECTORY_VARIABLE = 'SURGSEG_ROS_CACHE'
 MAX_CONVERSIONS = 32
 """Kept at most, some tens of megabytes each; those not used for longest go first."""
 
+# A conversion or a timing depends on them.
 LIBRARIES = ('torch', 'openvino', 'onnx', 'onnxscript', 'onnxruntime', 'torch_tensorrt')
 DECISIONS = 'decisions.json'
 
@@ -44,10 +46,10 @@ def cache_directory() -> Path:
     return Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache', 'surgseg_ros')
 
 
-def library_versions() -> dict[str, str]:
-    """Return the versions of the installed libraries that a conversion or a timing depends on."""
+def installed_versions(names: Iterable[str]) -> dict[str, str]:
+    """Return the versions of those packages that are installed."""
     versions = {}
-    for name in LIBRARIES:
+    for name in names:
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -153,7 +155,7 @@ def _digest(network: DeployableNetwork) -> str:
         'network': inspect.getsource(type(network)) + inspect.getsource(type(network.model)),
         'branch': network.branch,
         'threshold': network.threshold,
-        'libraries': library_versions(),
+        'libraries': installed_versions(LIBRARIES),
     }
     digest.update(json.dumps(facts, sort_keys=True).encode())
     for name, tensor in network.state_dict().items():

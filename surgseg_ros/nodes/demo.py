@@ -30,7 +30,6 @@ import signal
 import subprocess
 import sys
 import time
-from types import FrameType
 from typing import Any
 
 from tqdm import tqdm
@@ -43,6 +42,7 @@ from surgseg_ros.nodes.demo_defaults import NAMESPACE
 from surgseg_ros.nodes.demo_defaults import UNSEEN_SEED
 from surgseg_ros.nodes.process_environment import large_image_variables
 from surgseg_ros.nodes.process_environment import malloc_variables
+from surgseg_ros.nodes.running import raise_interrupt_on_signals
 
 POLL_S = 0.1
 START_LIMIT_S = 180.0
@@ -443,10 +443,6 @@ def _print_results(summary: Mapping[str, Any], folder: Path) -> None:
             print(f'  {name:<16} {what}')
 
 
-def _interrupt(signal_number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """
     Run the demo.
@@ -454,10 +450,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     :return: exit code: 0 if frames were processed, also when stopped early; else 1
     """
     arguments = parse_arguments(argv)
-    # A closed terminal or a job that is ended must not leave the nodes running. A shell lets its
-    # background jobs ignore SIGINT; who sends it all the same means it.
-    for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signal_number, _interrupt)
+    raise_interrupt_on_signals()
     try:
         summary = Demo(arguments).run()
     except DemoError as error:

@@ -29,11 +29,9 @@ import json
 import math
 import os
 from pathlib import Path
-import signal
 import sys
 import tempfile
 import time
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -58,6 +56,7 @@ from surgseg_ros.nodes.benchmark_receiver import Receiver
 from surgseg_ros.nodes.benchmark_report import format_markdown
 from surgseg_ros.nodes.benchmark_report import format_text
 from surgseg_ros.nodes.demo import demo_environment
+from surgseg_ros.nodes.running import raise_interrupt_on_signals
 
 AUTO = 'auto'
 OURS, PLAIN = 'benchmark', 'benchmark_plain'
@@ -645,10 +644,6 @@ def _write(path: Path | None, text: str) -> None:
         path.write_text(text, encoding='utf-8')
 
 
-def _interrupt(signal_number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """
     Run the benchmark.
@@ -656,10 +651,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     :return: exit code: 0 if something was measured, also when stopped early; else 1
     """
     arguments = parse_arguments(argv)
-    # A closed terminal or a job that is ended must not leave the nodes running. A shell lets its
-    # background jobs ignore SIGINT; who sends it all the same means it.
-    for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signal_number, _interrupt)
+    raise_interrupt_on_signals()
     try:
         result = NodeBenchmark(arguments).run()
     except BenchmarkError as error:

@@ -42,6 +42,21 @@ class NodeFinished(Exception):  # noqa: N818
     """Raised in a callback of a node whose work is done: the process ends with exit code 0."""
 
 
+def raise_interrupt_on_signals() -> None:
+    """
+    Let SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt in a program that starts nodes.
+
+    A closed terminal or a job that is ended must not leave the nodes running. A shell lets its
+    background jobs ignore SIGINT; who sends it all the same means it.
+    """
+    for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signal_number, _interrupt)
+
+
+def _interrupt(signal_number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 def run_node(factory: Callable[[], Node], args: Sequence[str] | None = None) -> int:
     """
     Create a node, spin it until SIGINT, SIGTERM or its own end, and destroy it.

@@ -28,7 +28,9 @@ from node_process import wait_until
 import numpy as np
 import pytest
 from rosbags.rosbag2 import Reader
+import torch
 
+from surgseg_ros.inference.backends import installed_backends
 from surgseg_ros.nodes.bag_writer import make_typestore
 from surgseg_ros.nodes.demo import choose_camera
 from surgseg_ros.nodes.demo import CPU_CAMERA
@@ -135,7 +137,8 @@ def check_summary(summary):
     assert summary['latency_ms']['p95'] <= summary['latency_ms']['p99']
     assert summary['latency_ms']['p50'] >= summary['node_latency_ms']['p50']
     assert summary['throughput_hz'] <= summary['camera_rate_hz']
-    assert (summary['device'], summary['backend']) == ('cpu', 'torch')
+    assert summary['device'] == 'cpu'
+    assert summary['backend'] in installed_backends(torch.device('cpu'))
     assert (summary['model'], summary['branch']) == ('color_linear', 'main')
     assert summary['image_size'] == [WIDTH, HEIGHT]
     assert set(summary['dice']) == {'binary', 'instrument'}
