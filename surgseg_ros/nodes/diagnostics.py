@@ -51,24 +51,31 @@ class EyeLimits:
     max_latency_ms: float
 
 
-def explain_silence(topic: str, publishers: int, received: int, silence_s: float) -> str:
+def explain_silence(
+    topic: str, publishers: int, received: int, silence_s: float
+) -> tuple[str, str]:
     """
     Say why no image may be arriving, and what to do.
+
+    Each cause is a kind of its own: when another one takes over, the log tells its remedy.
 
     :param topic: full name of the image topic
     :param publishers: number of publishers on it
     :param received: number of images received since activation
     :param silence_s: seconds without an image
+    :return: kind of problem and explanation
     """
     silence = f'no image on {topic} for {silence_s:.0f} s'
     if publishers == 0:
-        return (
+        return 'publisher', (
             f'{silence}: nobody publishes it; start the camera, '
             'or remap the topic to its name (ros2 topic list)'
         )
     if received > 0:
-        return f'{silence}: its {publishers} publisher(s) stopped sending; check the camera'
-    return (
+        return 'silence', (
+            f'{silence}: its {publishers} publisher(s) stopped sending; check the camera'
+        )
+    return 'delivery', (
         f'{silence} although {publishers} publisher(s) exist: {PROFILE_REMEDY}, '
         'and check that a best-effort publisher is not met by reliability:=reliable'
     )
@@ -99,8 +106,8 @@ def find_eye_problems(
     if summary.lost_fraction > limits.max_lost_fraction:
         problems['loss'] = explain_loss(topic, summary.lost_fraction)
     elif summary.silence_s >= limits.input_timeout_s:
-        silence = explain_silence(topic, publishers, received, summary.silence_s)
-        return {'silence': silence}
+        kind, explanation = explain_silence(topic, publishers, received, summary.silence_s)
+        return {kind: explanation}
     if summary.recently_rejected:
         problems['rejected'] = f'rejected images, the last one: {summary.last_error}'
     # One image that a moving tool has blurred is no reason to warn.

@@ -106,8 +106,8 @@ def test_a_healthy_eye_has_no_problems():
 
 def test_silence_is_the_only_problem_of_a_dead_camera():
     problems = problems_of(silence_s=6.0, recently_rejected=1, publishers=0)
-    assert list(problems) == ['silence']
-    assert 'nobody publishes it' in problems['silence']
+    assert list(problems) == ['publisher']
+    assert 'nobody publishes it' in problems['publisher']
 
 
 def test_a_camera_whose_images_are_all_lost_has_not_stopped():
@@ -159,16 +159,17 @@ def test_pairs_and_their_gap():
 
 
 @pytest.mark.parametrize(
-    ('publishers', 'received', 'text'),
+    ('publishers', 'received', 'kind', 'text'),
     [
-        (0, 0, 'nobody publishes'),
-        (0, 7, 'nobody publishes'),
-        (1, 7, 'stopped sending'),
-        (1, 0, 'fastdds_large_images.xml'),
+        (0, 0, 'publisher', 'nobody publishes'),
+        (0, 7, 'publisher', 'nobody publishes'),
+        (1, 7, 'silence', 'stopped sending'),
+        (1, 0, 'delivery', 'fastdds_large_images.xml'),
     ],
 )
-def test_silence_is_explained_by_what_is_known(publishers, received, text):
-    explanation = explain_silence('/left/image_raw', publishers, received, 5.2)
+def test_silence_is_explained_by_what_is_known(publishers, received, kind, text):
+    found, explanation = explain_silence('/left/image_raw', publishers, received, 5.2)
+    assert found == kind
     assert text in explanation
     assert 'no image on /left/image_raw for 5 s' in explanation
 

@@ -247,15 +247,18 @@ def test_best_effort_cameras_are_heard_by_default(start_node, station, target_ch
     np.testing.assert_array_equal(rig.answer('left', rig.send('left', MASK))[0], MASK)
 
 
-def test_silence_is_explained_once(start_node, station, target_checkpoint):
-    station.node.create_publisher(Image, 'left/image_raw', 1)
+def test_each_cause_of_silence_is_explained_once(start_node, station, target_checkpoint):
     process = start_node('segmentation_node', parameters_for(target_checkpoint, input_timeout_s=1))
     process.wait_for_output('nobody publishes it')
+    # A camera whose images do not arrive is another trouble, with another remedy.
+    station.node.create_publisher(Image, 'left/image_raw', 1)
+    process.wait_for_output('left: publisher problem over')
     process.wait_for_output('fastdds_large_images.xml')
     rig = Rig(station, eyes=[])
     for _ in range(2):
         rig.diagnostics.wait_for_news(lambda msg: rig.status(msg, 'left'))
     assert process.output.count('the stock Fast DDS loses') == 1
+    assert process.output.count('nobody publishes it') == 2
 
 
 @pytest.mark.parametrize('signal_number', [signal.SIGINT, signal.SIGTERM])
