@@ -16,22 +16,33 @@
 
 from dataclasses import dataclass
 from dataclasses import replace
+import math
 
 import cv2
 import numpy as np
 
 from surgseg_ros.data.label_sets import LabelSet
 from surgseg_ros.data.label_sets import UNLABELED
+from surgseg_ros.perception.jaws import find_jaws
 from surgseg_ros.perception.region import centroid_covariance
+from surgseg_ros.perception.region import Ellipse
 from surgseg_ros.perception.region import fit_ellipse
 from surgseg_ros.perception.region import on_image_border
 from surgseg_ros.perception.region import outline
 from surgseg_ros.perception.region import Region
 from surgseg_ros.perception.region import WHOLE_INSTRUMENT
+from surgseg_ros.perception.tool_assembly import assemble_tools
+from surgseg_ros.perception.tool_assembly import count_entries
 
 DEFAULT_MIN_AREA = 100
 PARTS_TASK = 'parts'
 WHOLE_INSTRUMENT_NAME = 'instrument'
+MIN_JAW_AREA = 0.3
+"""Least area of a jaw relative to the larger one."""
+DISTAL_WIDTHS = 3.0
+"""Length of the end of a region that is searched for jaws, in minor axis lengths."""
+ASSEMBLY_SIDE = 440
+"""Longest side of the image in which tools that touch are told apart, px."""
 NO_TIP = (float('nan'), float('nan'))
 
 
@@ -63,6 +74,15 @@ class _Component:
         return image[y : y + height, x : x + width]
 
 
+@dataclass(frozen=True)
+class _Shape:
+    """Second moments, boundary pixels (N, 2), and which of these lie on the image border."""
+
+    ellipse: Ellipse
+    boundary: np.ndarray
+    at_border: np.ndarray
+
+
 def find_instruments(
     label_image: np.ndarray,
     label_set: LabelSet,
@@ -72,7 +92,8 @@ def find_instruments(
     """
     Find the instruments in a label image.
 
-    Task ``parts``: pixels of any part that touch, diagonally too, are one instrument. Other
+    Task ``parts``: pixels of any part that touch, diagonally too, are one instrument, unless they
+    enter the image in several places: then :func:`assemble_tools` tells the tools apart. Other
     tasks: every connected region of a class is one. Background (0) and unlabeled pixels (255) are
     nobody's.
 
@@ -83,11 +104,15 @@ def find_instruments(
     """
     if label_set.name == PARTS_TASK:
         return _find_merged(label_image, label_set, confidence, min_area)
-    instruments = [
-        _describe(component, label_image, confidence, class_id, label_set.class_names[class_id])
-        for class_id in range(1, label_set.num_classes)
-        for component in _components(label_image == class_id, min_area)
-    ]
+    instruments = []
+    for class_id in range(1, label_set.num_classes):
+        for component in _components(label_image == class_id, min_area):
+            shape = _measure(component, _size_of(label_image))
+            region = _describe(
+                component, shape, confidence, class_id, label_set.class_names[class_id]
+            )
+            tip = _far_tip(component, shape, _size_of(label_image))
+            instruments.append(_with_tip(region, tip))
     return InstrumentSet(sorted(instruments, key=lambda region: -region.area), [])
 
 
@@ -99,35 +124,97 @@ def _find_merged(
 ) -> InstrumentSet:
     """Find instruments whose pixels carry several classes, and their parts."""
     foreground = (label_image > 0) & (label_image != UNLABELED)
+    tools = [
+        tool
+        for component in _components(foreground, min_area)
+        for tool in _separate_tools(component, label_image, label_set, min_area)
+    ]
     instruments: list[Region] = []
     parts: list[Region] = []
-    for component in sorted(_components(foreground, min_area), key=lambda item: -item.area):
-        whole = _describe(
-            component, label_image, confidence, WHOLE_INSTRUMENT, WHOLE_INSTRUMENT_NAME
-        )
-        own_parts = _find_parts(component, label_image, label_set, confidence, min_area)
-        parts += [replace(part, instrument_index=len(instruments)) for part in own_parts]
-        instruments.append(_with_clasper_tip(whole, component, label_image, label_set))
+    for component in sorted(tools, key=lambda item: -item.area):
+        pieces = _find_parts(component, label_image, label_set, min_area)
+        for class_id, piece in pieces:
+            shape = _measure(piece, _size_of(label_image))
+            part = _describe(piece, shape, confidence, class_id, label_set.class_names[class_id])
+            parts.append(replace(part, instrument_index=len(instruments)))
+        shape = _measure(component, _size_of(label_image))
+        whole = _describe(component, shape, confidence, WHOLE_INSTRUMENT, WHOLE_INSTRUMENT_NAME)
+        tip = _clasper_tip(pieces, label_set, _size_of(label_image))
+        instruments.append(_with_tip(whole, tip))
     return InstrumentSet(instruments, parts)
 
 
+def _size_of(label_image: np.ndarray) -> tuple[int, int]:
+    """Return width and height."""
+    return label_image.shape[1], label_image.shape[0]
+
+
+def _separate_tools(
+    component: _Component, label_image: np.ndarray, label_set: LabelSet, min_area: int
+) -> list[_Component]:
+    """Return the tools of a component, which are often more than one if it has several entries."""
+    offset = component.box[:2]
+    width, height = _size_of(label_image)
+    if count_entries(component.mask, offset, (width, height)) < 2:
+        return [component]
+    labels = np.where(component.mask > 0, component.crop(label_image), 0)
+    # A part of the pixels tells as well which tool is where.
+    step = math.ceil(max(width, height) / ASSEMBLY_SIDE)
+    first_x, first_y = (-start % step for start in offset)
+    sampled = np.ascontiguousarray(labels[first_y::step, first_x::step])
+    numbers = assemble_tools(
+        sampled,
+        label_set,
+        ((offset[0] + first_x) // step, (offset[1] + first_y) // step),
+        (math.ceil(width / step), math.ceil(height / step)),
+    )
+    tools = _enlarge(numbers, step, (first_y, first_x), component.mask)
+    separated = (
+        _cut(component, tools == number) for number in range(1, int(numbers.max(initial=0)) + 1)
+    )
+    return [tool for tool in separated if tool.area >= min_area]
+
+
+def _enlarge(
+    numbers: np.ndarray, step: int, first: tuple[int, int], mask: np.ndarray
+) -> np.ndarray:
+    """
+    Give all pixels of a mask (h, w) the numbers of a part of them.
+
+    :param numbers: of ``mask[first[0]::step, first[1]::step]``, 0 outside
+    :return: (h, w) uint16
+    """
+    rows, columns = (
+        np.clip((np.arange(size) - start + step // 2) // step, 0, count - 1)
+        for size, start, count in zip(mask.shape, first, numbers.shape, strict=True)
+    )
+    # The nearest one of a pixel at an outline may be outside.
+    grown = np.where(numbers > 0, numbers, cv2.dilate(numbers, np.ones((3, 3), np.uint8)))
+    full = grown.take(rows, axis=0).take(columns, axis=1)
+    full[mask == 0] = 0
+    full[(full == 0) & (mask > 0)] = np.bincount(numbers[numbers > 0], minlength=2).argmax()
+    return full
+
+
+def _cut(component: _Component, inside: np.ndarray) -> _Component:
+    """Return the part (h, w) bool of a component as one of its own."""
+    pixels = inside.view(np.uint8)
+    x, y, width, height = cv2.boundingRect(pixels)
+    part = replace(component, box=(x, y, width, height))
+    mask = part.crop(pixels)
+    return _shift(replace(part, area=cv2.countNonZero(mask), mask=mask), component.box)
+
+
 def _find_parts(
-    component: _Component,
-    label_image: np.ndarray,
-    label_set: LabelSet,
-    confidence: np.ndarray | None,
-    min_area: int,
-) -> list[Region]:
-    """Return the connected parts of one instrument."""
+    component: _Component, label_image: np.ndarray, label_set: LabelSet, min_area: int
+) -> list[tuple[int, _Component]]:
+    """Return class and place of the connected parts of one instrument."""
     labels = np.where(component.mask > 0, component.crop(label_image), 0)
     return [
-        _describe(
-            _shift(part, component.box), label_image, confidence, class_id,
-            label_set.class_names[class_id],
-        )
+        (class_id, _shift(part, component.box))
         for class_id in range(1, label_set.num_classes)
         for part in _components(labels == class_id, min_area)
-    ]  # fmt: skip
+    ]
 
 
 def _components(mask: np.ndarray, min_area: int) -> list[_Component]:
@@ -160,21 +247,24 @@ def _shift(component: _Component, box: tuple[int, int, int, int]) -> _Component:
     return replace(component, box=(x + box[0], y + box[1], width, height))
 
 
+def _measure(component: _Component, image_size: tuple[int, int]) -> _Shape:
+    boundary = outline(component.mask, component.box[:2])
+    return _Shape(
+        fit_ellipse(component.mask, component.box[:2]),
+        boundary,
+        on_image_border(boundary, image_size),
+    )
+
+
 def _describe(
     component: _Component,
-    label_image: np.ndarray,
+    shape: _Shape,
     confidence: np.ndarray | None,
     class_id: int,
     class_name: str,
 ) -> Region:
-    """Measure one component; its tip is the end opposite to where it enters the image."""
-    image_size = (label_image.shape[1], label_image.shape[0])
-    offset = component.box[:2]
-    ellipse = fit_ellipse(component.mask, offset)
-    boundary = outline(component.mask, offset)
-    at_border = on_image_border(boundary, image_size)
-    entry = boundary[at_border]
-    tip = _far_end(boundary, entry.mean(axis=0), image_size) if len(entry) else None
+    """Describe one component, without a tip."""
+    ellipse = shape.ellipse
     return Region(
         class_id=class_id,
         class_name=class_name,
@@ -182,16 +272,16 @@ def _describe(
         instrument_index=0,
         centroid=ellipse.centroid,
         centroid_covariance=centroid_covariance(
-            boundary[~at_border], ellipse.centroid, component.area
+            shape.boundary[~shape.at_border], ellipse.centroid, component.area
         ),
         orientation=ellipse.orientation,
         major_axis_length=ellipse.major_axis_length,
         minor_axis_length=ellipse.minor_axis_length,
-        tip=tip or NO_TIP,
-        tip_valid=tip is not None,
+        tip=NO_TIP,
+        tip_valid=False,
         bounding_box=component.box,
         area=component.area,
-        touches_border=bool(at_border.any()),
+        touches_border=bool(shape.at_border.any()),
     )
 
 
@@ -201,37 +291,64 @@ def _score(component: _Component, confidence: np.ndarray | None) -> float:
     return cv2.mean(component.crop(confidence), component.mask)[0] / 255
 
 
-def _far_end(
-    boundary: np.ndarray, base: np.ndarray, image_size: tuple[int, int]
+def _with_tip(region: Region, tip: tuple[float, float] | None) -> Region:
+    return region if tip is None else replace(region, tip=tip, tip_valid=True)
+
+
+def _far_tip(
+    component: _Component, shape: _Shape, image_size: tuple[int, int]
+) -> tuple[float, float] | None:
+    """Return the tip at the end opposite to where a component enters the image, if it does."""
+    offset = component.box[:2]
+    entry = shape.boundary[shape.at_border]
+    if not len(entry):
+        return None
+    base = entry.mean(axis=0)
+    distances = np.linalg.norm(shape.boundary - base, axis=1)
+    nearest = distances.max() - DISTAL_WIDTHS * shape.ellipse.minor_axis_length
+    end = shape.boundary[distances >= nearest].astype(int) - offset
+    (left, top), (right, bottom) = end.min(axis=0), end.max(axis=0) + 1
+    distal = component.mask[top:bottom, left:right]
+    return _find_tip(distal, (offset[0] + left, offset[1] + top), base, image_size)
+
+
+def _clasper_tip(
+    pieces: list[tuple[int, _Component]], label_set: LabelSet, image_size: tuple[int, int]
+) -> tuple[float, float] | None:
+    """Return the tip at the end of the claspers; without visible claspers there is none."""
+    shafts, wrists, claspers = (
+        [piece for class_id, piece in pieces if class_id == label_set.index(name)]
+        for name in ('shaft', 'wrist', 'clasper')
+    )
+    proximal = max(wrists or shafts, key=lambda piece: piece.area, default=None)
+    if proximal is None or not claspers:
+        return None
+    base = np.array(fit_ellipse(proximal.mask, proximal.box[:2]).centroid)
+    largest = max(piece.area for piece in claspers)
+    mask, offset = _join([piece for piece in claspers if piece.area >= MIN_JAW_AREA * largest])
+    return _find_tip(mask, offset, base, image_size)
+
+
+def _join(pieces: list[_Component]) -> tuple[np.ndarray, tuple[int, int]]:
+    """Return a mask (h, w) uint8 of several components, and x and y of its first pixel."""
+    boxes = np.array([piece.box for piece in pieces])
+    left, top = boxes[:, :2].min(axis=0)
+    right, bottom = (boxes[:, :2] + boxes[:, 2:]).max(axis=0)
+    mask = np.zeros((bottom - top, right - left), np.uint8)
+    for piece in pieces:
+        _shift(piece, (-left, -top, 0, 0)).crop(mask)[:] |= piece.mask
+    return mask, (int(left), int(top))
+
+
+def _find_tip(
+    mask: np.ndarray, offset: tuple[int, int], base: np.ndarray, image_size: tuple[int, int]
 ) -> tuple[float, float] | None:
     """
-    Return the boundary point farthest from a point at the other end.
+    Return the middle between the ends of the jaws, see :func:`find_jaws`.
 
-    :param boundary: (N, 2) boundary pixels, N > 0
-    :param base: (2,) x and y
-    :return: (x, y), or ``None`` if the point lies on the image border, where the instrument goes
-        on outside
+    :return: (x, y), or ``None`` if a jaw ends on the image border, where it goes on outside
     """
-    distances = np.linalg.norm(boundary - base, axis=1)
-    tip = boundary[distances.argmax()]
-    if on_image_border(tip[None], image_size)[0]:
+    jaws = find_jaws(mask, offset, base)
+    if on_image_border(np.round(jaws.tips), image_size).any():
         return None
-    return float(tip[0]), float(tip[1])
-
-
-def _with_clasper_tip(
-    whole: Region, component: _Component, label_image: np.ndarray, label_set: LabelSet
-) -> Region:
-    """Move the tip to the end of the claspers; without visible claspers it is not valid."""
-    labels = np.where(component.mask > 0, component.crop(label_image), 0)
-    offset = component.box[:2]
-    image_size = (label_image.shape[1], label_image.shape[0])
-    claspers, shaft, wrist = (
-        (labels == label_set.index(name)).view(np.uint8) for name in ('clasper', 'shaft', 'wrist')
-    )
-    proximal = shaft if shaft.any() else wrist
-    tip = None
-    if claspers.any() and proximal.any():
-        base = np.array(fit_ellipse(proximal, offset).centroid)
-        tip = _far_end(outline(claspers, offset), base, image_size)
-    return replace(whole, tip=tip or NO_TIP, tip_valid=tip is not None)
+    return jaws.tip

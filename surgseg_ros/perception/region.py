@@ -47,7 +47,7 @@ class Region:
     :param orientation: principal axis in rad, from +x towards +y, [-pi/2, pi/2)
     :param major_axis_length: of the ellipse with the same second moments
     :param minor_axis_length: likewise
-    :param tip: distal end, (nan, nan) unless ``tip_valid``
+    :param tip: middle of the ends of both jaws, (nan, nan) unless ``tip_valid``
     :param bounding_box: (x, y, width, height)
     :param area: number of pixels
     :param touches_border: whether the region reaches the image border

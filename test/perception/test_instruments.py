@@ -17,6 +17,8 @@
 import math
 
 import cv2
+from drawn_tools import draw_tools
+from drawn_tools import DrawnTool
 import numpy as np
 import pytest
 
@@ -58,6 +60,37 @@ def test_parts_are_merged_into_instruments(two_tools):
     own = [part for part in found.parts if part.instrument_index == 0]
     assert [part.class_name for part in own] == ['shaft', 'wrist', 'clasper']
     assert sum(part.area for part in own) == first.area
+
+
+@pytest.mark.parametrize('scale', [1, 2, 3])
+def test_tools_that_touch_are_told_apart(scale):
+    """Beyond scale 1 not all pixels are looked at for it."""
+    tools = (
+        DrawnTool((300.0 * scale, 250.0 * scale), 0.2, width=50.0 * scale, opening=0.5),
+        DrawnTool((250.0 * scale, 340.0 * scale), -1.9, width=40.0 * scale),
+    )
+    labels, instances = draw_tools(*tools, size=(640 * scale, 512 * scale))
+    found = find_instruments(labels, PARTS)
+    assert len(found.instruments) == 2
+    assert sum(region.area for region in found.instruments) == np.count_nonzero(labels)
+    for number, tool in enumerate(tools, 1):
+        rows, columns = np.nonzero(instances == number)
+        truth = columns.mean(), rows.mean()
+        index = np.argmin([math.dist(region.centroid, truth) for region in found.instruments])
+        assert math.dist(found.instruments[index].centroid, truth) < 3.0 * scale
+        own = [part.class_name for part in found.parts if part.instrument_index == index]
+        assert set(own) == {'shaft', 'wrist', 'clasper'}
+        tip = found.instruments[index].tip
+        assert math.dist(tip, tool.jaw_tips.mean(axis=0)) < 2.0 * scale
+
+
+@pytest.mark.parametrize('opening', [0.0, 0.6])
+def test_the_tip_without_parts_is_between_the_jaws(opening):
+    tool = DrawnTool((300.0, 250.0), 0.4, opening=opening)
+    labels, _ = draw_tools(tool)
+    (region,) = find_instruments((labels > 0).astype(np.uint8), BINARY).instruments
+    assert region.tip_valid
+    assert math.dist(region.tip, tool.jaw_tips.mean(axis=0)) < 2.0
 
 
 def test_centroids_equal_the_mean_of_the_pixels(two_tools):
