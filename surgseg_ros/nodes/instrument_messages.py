@@ -46,6 +46,10 @@ def region_to_instrument(region: Region) -> Instrument:
         minor_axis_length=float(region.minor_axis_length),
         tip=_point(region.tip),
         tip_valid=bool(region.tip_valid),
+        jaw_tips=[_point(tip) for tip in region.jaw_tips],
+        jaw_angle=float(region.jaw_angle),
+        entry=_point(region.entry),
+        entry_valid=bool(region.entry_valid),
         bounding_box=RegionOfInterest(
             x_offset=int(x), y_offset=int(y), width=int(width), height=int(height)
         ),

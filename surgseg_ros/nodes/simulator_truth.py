@@ -105,6 +105,7 @@ def _instrument(truth: InstrumentTruth, instance: np.ndarray) -> Instrument:
             minor_axis_length=ellipse.minor_axis_length,
             tip=(float(truth.tip_px[0]), float(truth.tip_px[1])),
             tip_valid=truth.tip_visible,
+            jaw_tips=_pairs(truth.jaw_tips_px) if truth.tip_visible else (),
             bounding_box=(x, y, width, height),
             area=int(cv2.countNonZero(mask)),
             touches_border=bool(on_image_border(boundary, instance.shape[::-1]).any()),
@@ -112,3 +113,7 @@ def _instrument(truth: InstrumentTruth, instance: np.ndarray) -> Instrument:
     )
     message.track_id = truth.instance_id
     return message
+
+
+def _pairs(points: np.ndarray) -> tuple[tuple[float, float], ...]:
+    return tuple((float(x), float(y)) for x, y in points)

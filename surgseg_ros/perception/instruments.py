@@ -24,15 +24,17 @@ import numpy as np
 from surgseg_ros.data.label_sets import LabelSet
 from surgseg_ros.data.label_sets import UNLABELED
 from surgseg_ros.perception.jaws import find_jaws
+from surgseg_ros.perception.jaws import Jaws
+from surgseg_ros.perception.region import border_runs
 from surgseg_ros.perception.region import centroid_covariance
 from surgseg_ros.perception.region import Ellipse
 from surgseg_ros.perception.region import fit_ellipse
+from surgseg_ros.perception.region import NO_POINT
 from surgseg_ros.perception.region import on_image_border
 from surgseg_ros.perception.region import outline
 from surgseg_ros.perception.region import Region
 from surgseg_ros.perception.region import WHOLE_INSTRUMENT
 from surgseg_ros.perception.tool_assembly import assemble_tools
-from surgseg_ros.perception.tool_assembly import count_entries
 
 DEFAULT_MIN_AREA = 100
 PARTS_TASK = 'parts'
@@ -43,7 +45,6 @@ DISTAL_WIDTHS = 3.0
 """Length of the end of a region that is searched for jaws, in minor axis lengths."""
 ASSEMBLY_SIDE = 440
 """Longest side of the image in which tools that touch are told apart, px."""
-NO_TIP = (float('nan'), float('nan'))
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,9 @@ def find_instruments(
             region = _describe(
                 component, shape, confidence, class_id, label_set.class_names[class_id]
             )
-            tip = _far_tip(component, shape, _size_of(label_image))
-            instruments.append(_with_tip(region, tip))
+            jaws = _far_jaws(component, shape, _size_of(label_image))
+            entry = _find_entry(component, _size_of(label_image))
+            instruments.append(_with_ends(region, jaws, entry))
     return InstrumentSet(sorted(instruments, key=lambda region: -region.area), [])
 
 
@@ -139,8 +141,9 @@ def _find_merged(
             parts.append(replace(part, instrument_index=len(instruments)))
         shape = _measure(component, _size_of(label_image))
         whole = _describe(component, shape, confidence, WHOLE_INSTRUMENT, WHOLE_INSTRUMENT_NAME)
-        tip = _clasper_tip(pieces, label_set, _size_of(label_image))
-        instruments.append(_with_tip(whole, tip))
+        jaws = _clasper_jaws(pieces, label_set, _size_of(label_image))
+        entry = _find_entry(component, _size_of(label_image))
+        instruments.append(_with_ends(whole, jaws, entry))
     return InstrumentSet(instruments, parts)
 
 
@@ -155,7 +158,8 @@ def _separate_tools(
     """Return the tools of a component, which are often more than one if it has several entries."""
     offset = component.box[:2]
     width, height = _size_of(label_image)
-    if count_entries(component.mask, offset, (width, height)) < 2:
+    _, entries = border_runs(component.mask, offset, (width, height))
+    if entries.max(initial=0) < 2:
         return [component]
     labels = np.where(component.mask > 0, component.crop(label_image), 0)
     # A part of the pixels tells as well which tool is where.
@@ -277,7 +281,7 @@ def _describe(
         orientation=ellipse.orientation,
         major_axis_length=ellipse.major_axis_length,
         minor_axis_length=ellipse.minor_axis_length,
-        tip=NO_TIP,
+        tip=NO_POINT,
         tip_valid=False,
         bounding_box=component.box,
         area=component.area,
@@ -291,14 +295,25 @@ def _score(component: _Component, confidence: np.ndarray | None) -> float:
     return cv2.mean(component.crop(confidence), component.mask)[0] / 255
 
 
-def _with_tip(region: Region, tip: tuple[float, float] | None) -> Region:
-    return region if tip is None else replace(region, tip=tip, tip_valid=True)
+def _with_ends(region: Region, jaws: Jaws | None, entry: tuple[float, float] | None) -> Region:
+    if jaws is not None:
+        region = replace(
+            region, tip=jaws.tip, tip_valid=True, jaw_tips=jaws.tips, jaw_angle=jaws.angle
+        )
+    return region if entry is None else replace(region, entry=entry, entry_valid=True)
 
 
-def _far_tip(
-    component: _Component, shape: _Shape, image_size: tuple[int, int]
-) -> tuple[float, float] | None:
-    """Return the tip at the end opposite to where a component enters the image, if it does."""
+def _find_entry(component: _Component, image_size: tuple[int, int]) -> tuple[float, float] | None:
+    """Return the middle of the longest run of pixels on the image border, if there is one."""
+    points, runs = border_runs(component.mask, component.box[:2], image_size)
+    if not len(runs):
+        return None
+    x, y = points[runs == np.bincount(runs).argmax()].mean(axis=0) + component.box[:2]
+    return float(x), float(y)
+
+
+def _far_jaws(component: _Component, shape: _Shape, image_size: tuple[int, int]) -> Jaws | None:
+    """Return the jaws at the end opposite to where a component enters the image, if it does."""
     offset = component.box[:2]
     entry = shape.boundary[shape.at_border]
     if not len(entry):
@@ -309,13 +324,13 @@ def _far_tip(
     end = shape.boundary[distances >= nearest].astype(int) - offset
     (left, top), (right, bottom) = end.min(axis=0), end.max(axis=0) + 1
     distal = component.mask[top:bottom, left:right]
-    return _find_tip(distal, (offset[0] + left, offset[1] + top), base, image_size)
+    return _find_inner_jaws(distal, (offset[0] + left, offset[1] + top), base, image_size)
 
 
-def _clasper_tip(
+def _clasper_jaws(
     pieces: list[tuple[int, _Component]], label_set: LabelSet, image_size: tuple[int, int]
-) -> tuple[float, float] | None:
-    """Return the tip at the end of the claspers; without visible claspers there is none."""
+) -> Jaws | None:
+    """Return the jaws of the claspers; without visible claspers there are none."""
     shafts, wrists, claspers = (
         [piece for class_id, piece in pieces if class_id == label_set.index(name)]
         for name in ('shaft', 'wrist', 'clasper')
@@ -326,7 +341,7 @@ def _clasper_tip(
     base = np.array(fit_ellipse(proximal.mask, proximal.box[:2]).centroid)
     largest = max(piece.area for piece in claspers)
     mask, offset = _join([piece for piece in claspers if piece.area >= MIN_JAW_AREA * largest])
-    return _find_tip(mask, offset, base, image_size)
+    return _find_inner_jaws(mask, offset, base, image_size)
 
 
 def _join(pieces: list[_Component]) -> tuple[np.ndarray, tuple[int, int]]:
@@ -340,15 +355,9 @@ def _join(pieces: list[_Component]) -> tuple[np.ndarray, tuple[int, int]]:
     return mask, (int(left), int(top))
 
 
-def _find_tip(
+def _find_inner_jaws(
     mask: np.ndarray, offset: tuple[int, int], base: np.ndarray, image_size: tuple[int, int]
-) -> tuple[float, float] | None:
-    """
-    Return the middle between the ends of the jaws, see :func:`find_jaws`.
-
-    :return: (x, y), or ``None`` if a jaw ends on the image border, where it goes on outside
-    """
+) -> Jaws | None:
+    """Find jaws, ``None`` if one ends on the image border, where it goes on outside."""
     jaws = find_jaws(mask, offset, base)
-    if on_image_border(np.round(jaws.tips), image_size).any():
-        return None
-    return jaws.tip
+    return None if on_image_border(np.round(jaws.tips), image_size).any() else jaws

@@ -50,7 +50,7 @@ def draw_overlay(
 
 def draw_instruments(image: np.ndarray, instruments: Sequence[Region]) -> np.ndarray:
     """
-    Mark centroid, principal axis and tip of every instrument.
+    Mark centroid, principal axis, tip and both jaws of every instrument.
 
     :param image: (H, W, 3) uint8 RGB
     :return: (H, W, 3) uint8 RGB, a new array
@@ -63,6 +63,8 @@ def draw_instruments(image: np.ndarray, instruments: Sequence[Region]) -> np.nda
         arm = direction * region.major_axis_length / 2
         cv2.line(drawn, _pixel(centroid - arm), _pixel(centroid + arm), _WHITE, width, cv2.LINE_AA)
         cv2.circle(drawn, _pixel(centroid), 3 * width, _WHITE, -1, cv2.LINE_AA)
+        for jaw_tip in region.jaw_tips:
+            cv2.circle(drawn, _pixel(np.array(jaw_tip)), 3 * width, _TIP_COLOR, width, cv2.LINE_AA)
         if region.tip_valid:
             cv2.drawMarker(
                 drawn, _pixel(np.array(region.tip)), _TIP_COLOR, cv2.MARKER_CROSS, 12 * width,

@@ -26,6 +26,8 @@ BOUNDARY_STD_PX = 1.5
 BOUNDARY_CORRELATION_PX = 20.0
 """Length along an outline over which its errors are alike."""
 
+NO_POINT = (math.nan, math.nan)
+
 WHOLE_INSTRUMENT = 255
 """Class id of an instrument whose pixels carry several classes (``Instrument.CLASS_MERGED``)."""
 
@@ -47,10 +49,13 @@ class Region:
     :param orientation: principal axis in rad, from +x towards +y, [-pi/2, pi/2)
     :param major_axis_length: of the ellipse with the same second moments
     :param minor_axis_length: likewise
-    :param tip: middle of the ends of both jaws, (nan, nan) unless ``tip_valid``
+    :param tip: middle of the jaw tips, (nan, nan) unless ``tip_valid``
     :param bounding_box: (x, y, width, height)
     :param area: number of pixels
     :param touches_border: whether the region reaches the image border
+    :param jaw_tips: ends of both jaws, or of the one that is seen; empty unless ``tip_valid``
+    :param jaw_angle: between both jaws in the image in rad, nan unless both are seen
+    :param entry: middle of where it enters the image, (nan, nan) unless ``entry_valid``
     """
 
     class_id: int
@@ -67,6 +72,10 @@ class Region:
     bounding_box: tuple[int, int, int, int]
     area: int
     touches_border: bool
+    jaw_tips: tuple[tuple[float, float], ...] = ()
+    jaw_angle: float = math.nan
+    entry: tuple[float, float] = NO_POINT
+    entry_valid: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,6 +142,37 @@ def on_image_border(points: np.ndarray, image_size: tuple[int, int]) -> np.ndarr
     """
     last = np.array(image_size) - 1
     return np.any((points <= 0) | (points >= last), axis=1)
+
+
+def border_runs(
+    mask: np.ndarray, offset: tuple[int, int], image_size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Find where a mask reaches the image border; each run of pixels there is one entry.
+
+    :param mask: (h, w), non-zero inside
+    :param offset: (x, y) of the mask's first pixel in the image
+    :param image_size: (width, height)
+    :return: pixels of the mask (N, 2), x and y, and the number of the run of each from 1 (N,)
+    """
+    width, height = image_size
+    right, bottom = width - 1, height - 1
+    frame = np.concatenate([
+        np.stack([np.arange(width), np.zeros(width, int)], 1),
+        np.stack([np.full(bottom, right), np.arange(1, height)], 1),
+        np.stack([np.arange(right - 1, -1, -1), np.full(right, bottom)], 1),
+        np.stack([np.zeros(max(bottom - 1, 0), int), np.arange(bottom - 1, 0, -1)], 1),
+    ]) - offset  # fmt: skip
+    in_crop = ((frame >= 0) & (frame < (mask.shape[1], mask.shape[0]))).all(axis=1)
+    inside = np.zeros(len(frame), bool)
+    inside[in_crop] = mask[frame[in_crop, 1], frame[in_crop, 0]] > 0
+    if inside.all():
+        return frame, np.ones(len(frame), int)
+    # Start where nothing is, so that no run is cut in two.
+    start = int(np.argmin(inside))
+    rolled = np.roll(inside, -start)
+    numbers = np.cumsum(rolled & ~np.roll(rolled, 1))
+    return np.roll(frame, -start, axis=0)[rolled], numbers[rolled]
 
 
 def centroid_covariance(

@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 
 from surgseg_ros.data.label_sets import LabelSet
+from surgseg_ros.perception.region import border_runs
 from surgseg_ros.perception.strips import find_strips
 from surgseg_ros.perception.strips import Strip
 
@@ -58,17 +59,6 @@ class _Fragment:
     width: float
     entries: set[int]
     joints: dict[int, float] = field(default_factory=dict)
-
-
-def count_entries(mask: np.ndarray, offset: tuple[int, int], image_size: tuple[int, int]) -> int:
-    """
-    Count the places where a connected region enters the image.
-
-    :param mask: (h, w) uint8, non-zero inside
-    :param offset: (x, y) of the mask's first pixel in the image
-    :param image_size: (width, height)
-    """
-    return int(_number_entries(mask, offset, image_size)[1].max(initial=0))
 
 
 def assemble_tools(
@@ -173,7 +163,7 @@ def _describe(
     np.maximum.at(high, own, along)
     # A pixel is a unit square, hence the 1/12 in the variance.
     width = 4 * np.sqrt(np.maximum(xx * s * s - 2 * xy * s * c + yy * c * c, 0.0) + 1 / 12)
-    points, numbers = _number_entries(ids, offset, image_size)
+    points, numbers = border_runs(ids, offset, image_size)
     entries = [set(numbers[ids[points[:, 1], points[:, 0]] == i].tolist()) for i in range(count)]
     return [
         _Fragment(
@@ -182,30 +172,6 @@ def _describe(
         )
         for i, part in enumerate(parts, 1)
     ]  # fmt: skip
-
-
-def _number_entries(
-    mask: np.ndarray, offset: tuple[int, int], image_size: tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pixels (N, 2) of a mask on the image border, and the number of their run."""
-    width, height = image_size
-    right, bottom = width - 1, height - 1
-    frame = np.concatenate([
-        np.stack([np.arange(width), np.zeros(width, int)], 1),
-        np.stack([np.full(bottom, right), np.arange(1, height)], 1),
-        np.stack([np.arange(right - 1, -1, -1), np.full(right, bottom)], 1),
-        np.stack([np.zeros(max(bottom - 1, 0), int), np.arange(bottom - 1, 0, -1)], 1),
-    ]) - offset  # fmt: skip
-    in_crop = ((frame >= 0) & (frame < (mask.shape[1], mask.shape[0]))).all(axis=1)
-    inside = np.zeros(len(frame), bool)
-    inside[in_crop] = mask[frame[in_crop, 1], frame[in_crop, 0]] > 0
-    if inside.all():
-        return frame, np.ones(len(frame), int)
-    # Start where nothing is, so that no run is cut in two.
-    start = int(np.argmin(inside))
-    rolled = np.roll(inside, -start)
-    numbers = np.cumsum(rolled & ~np.roll(rolled, 1))
-    return np.roll(frame, -start, axis=0)[rolled], numbers[rolled]
 
 
 def _score_joints(ids: np.ndarray, fragments: list[_Fragment]) -> None:

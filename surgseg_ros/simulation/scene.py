@@ -181,10 +181,12 @@ class Scene:
 
     def tip(self, instrument: Instrument) -> np.ndarray:
         """Return the (3,) point midway between the tips of both jaws, in the world in m."""
+        return self.jaw_tips(instrument).mean(axis=0)
+
+    def jaw_tips(self, instrument: Instrument) -> np.ndarray:
+        """Return the (2, 3) tips of both jaws, in the world in m."""
         name = f'instrument{instrument.instrument_id}'
-        return 0.5 * (
-            self.data.site(f'{name}_jaw_a_tip').xpos + self.data.site(f'{name}_jaw_b_tip').xpos
-        )
+        return np.stack([self.data.site(f'{name}_jaw_{jaw}_tip').xpos for jaw in 'ab'])
 
     def jaw_angle(self, instrument: Instrument) -> float:
         """Return the angle between both jaws in rad."""

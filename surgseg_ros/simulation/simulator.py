@@ -53,6 +53,7 @@ class InstrumentTruth:
         harmonic mean depth of the visible pixels, which is what triangulating the centroids of
         both eyes gives; NaN if nothing is visible
     :param tip_px: (2,) px, projection of ``tip``; may lie outside the image
+    :param jaw_tips_px: (2, 2) px, projection of the tip of each jaw, likewise
     :param centroid_px: (2,) px, mean of the visible pixels; NaN if nothing is visible
     :param tip_visible: the tip is inside the image and nothing is in front of it
     :param jaw_angle: angle between both jaws in rad
@@ -64,6 +65,7 @@ class InstrumentTruth:
     tip: np.ndarray
     centroid: np.ndarray
     tip_px: np.ndarray
+    jaw_tips_px: np.ndarray
     centroid_px: np.ndarray
     tip_visible: bool
     jaw_angle: float
@@ -228,6 +230,7 @@ class StereoEndoscopeSimulator:
         depth: np.ndarray,
     ) -> InstrumentTruth:
         tip = eye.rotation.T @ (self._scene.tip(instrument) - eye.position)
+        jaw_tips = (self._scene.jaw_tips(instrument) - eye.position) @ eye.rotation
         tip_px = self.camera.project(tip)
         centroid_px, centroid = self._centroid(
             instance == instrument.instrument_id,
@@ -240,6 +243,7 @@ class StereoEndoscopeSimulator:
             tip=tip,
             centroid=centroid,
             tip_px=tip_px,
+            jaw_tips_px=self.camera.project(jaw_tips),
             centroid_px=centroid_px,
             tip_visible=self._is_visible(tip, tip_px, depth),
             jaw_angle=self._scene.jaw_angle(instrument),

@@ -42,6 +42,10 @@ def test_every_field_of_a_region_arrives():
             bounding_box=(5, 6, 70, 80),
             area=1234,
             touches_border=True,
+            jaw_tips=((25.0, 38.0), (35.0, 42.0)),
+            jaw_angle=0.5,
+            entry=(0.0, 12.5),
+            entry_valid=True,
         )
     )
     assert (msg.class_id, msg.class_name, msg.score) == (2, 'wrist', 0.75)
@@ -51,6 +55,9 @@ def test_every_field_of_a_region_arrives():
     assert list(msg.centroid_covariance) == [1.5, -0.25, 2.0]
     assert (msg.orientation, msg.major_axis_length, msg.minor_axis_length) == (-0.5, 40.0, 8.0)
     assert (msg.tip.x, msg.tip.y, msg.tip_valid) == (30.0, 40.0, True)
+    assert [(tip.x, tip.y) for tip in msg.jaw_tips] == [(25.0, 38.0), (35.0, 42.0)]
+    assert msg.jaw_angle == 0.5
+    assert (msg.entry.x, msg.entry.y, msg.entry_valid) == (0.0, 12.5, True)
     box = msg.bounding_box
     assert (box.x_offset, box.y_offset, box.width, box.height) == (5, 6, 70, 80)
     assert (msg.area, msg.touches_border) == (1234, True)
@@ -78,3 +85,7 @@ def test_a_tip_that_is_not_there_stays_nan():
     assert msg.class_id == Instrument.CLASS_MERGED
     assert not msg.tip_valid
     assert math.isnan(msg.tip.x)
+    assert len(msg.jaw_tips) == 0
+    assert math.isnan(msg.jaw_angle)
+    assert not msg.entry_valid
+    assert math.isnan(msg.entry.x)

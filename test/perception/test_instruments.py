@@ -91,6 +91,31 @@ def test_the_tip_without_parts_is_between_the_jaws(opening):
     (region,) = find_instruments((labels > 0).astype(np.uint8), BINARY).instruments
     assert region.tip_valid
     assert math.dist(region.tip, tool.jaw_tips.mean(axis=0)) < 2.0
+    if opening:
+        assert len(region.jaw_tips) == 2
+        assert region.jaw_angle == pytest.approx(opening, abs=0.06)
+    else:
+        assert len(region.jaw_tips) == 1
+        assert math.isnan(region.jaw_angle)
+
+
+@pytest.mark.parametrize(
+    ('heading', 'entry'), [(0.0, (0.0, 240.0)), (math.pi, (639.0, 240.0)), (1.57, (300.0, 0.0))]
+)
+def test_the_entry_is_where_the_shaft_crosses_the_border(heading, entry):
+    tool = DrawnTool((300.0, 240.0), heading)
+    labels, _ = draw_tools(tool)
+    (region,) = find_instruments(labels, PARTS).instruments
+    assert region.entry_valid
+    assert region.entry == pytest.approx(entry, abs=1.0)
+
+
+def test_what_floats_freely_has_no_entry():
+    labels = np.zeros((200, 300), np.uint8)
+    labels[50:90, 60:200] = 1
+    (region,) = find_instruments(labels, BINARY).instruments
+    assert not region.entry_valid
+    assert math.isnan(region.entry[0])
 
 
 def test_centroids_equal_the_mean_of_the_pixels(two_tools):

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import pytest
 
+from surgseg_ros.perception.region import border_runs
 from surgseg_ros.perception.region import BOUNDARY_CORRELATION_PX
 from surgseg_ros.perception.region import BOUNDARY_STD_PX
 from surgseg_ros.perception.region import centroid_covariance
@@ -95,3 +96,32 @@ def test_covariance_agrees_with_simulated_outline_errors(axes):
     assert xx == pytest.approx(measured[0, 0], rel=0.25)
     assert yy == pytest.approx(measured[1, 1], rel=0.25)
     assert abs(xy) < 0.1 * max(xx, yy)
+
+
+def count_entries(mask, offset=(0, 0)):
+    points, runs = border_runs(mask, offset, (640, 512))
+    assert mask[points[:, 1], points[:, 0]].all()
+    assert sorted(set(runs)) == list(range(1, runs.max(initial=0) + 1))
+    return runs.max(initial=0)
+
+
+def test_entries_are_runs_of_border_pixels():
+    mask = np.zeros((512, 640), np.uint8)
+    assert count_entries(mask) == 0
+    mask[100:200, :50] = 1
+    assert count_entries(mask) == 1
+    mask[500:, 300:320] = 1
+    assert count_entries(mask) == 2
+    # Around a corner, also the one where counting starts, it is one entry.
+    mask[:30, :30] = 1
+    mask[480:, 600:] = 1
+    assert count_entries(mask) == 4
+    crop = np.ascontiguousarray(mask[100:])
+    assert count_entries(crop, (0, 100)) == 3
+    assert count_entries(np.ones((512, 640), np.uint8)) == 1
+
+
+def test_an_image_of_one_row_is_all_border():
+    points, runs = border_runs(np.array([[1, 1, 0, 1]], np.uint8), (0, 0), (4, 1))
+    assert set(map(tuple, points.tolist())) == {(0, 0), (1, 0), (3, 0)}
+    assert len(runs) == len(points)

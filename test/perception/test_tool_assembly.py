@@ -21,7 +21,6 @@ import numpy as np
 import pytest
 
 from surgseg_ros.perception.tool_assembly import assemble_tools
-from surgseg_ros.perception.tool_assembly import count_entries
 
 SIZE = (640, 512)
 LEFT = DrawnTool((300.0, 250.0), 0.2, width=50.0, opening=0.4)
@@ -81,22 +80,6 @@ def test_scraps_of_labels_do_not_make_tools():
         patch = np.s_[row : row + 4, column : column + 4]
         labels[patch] = np.where(labels[patch] > 0, rng.integers(1, 4), 0)
     assert assemble(labels).max() == instances.max()
-
-
-def test_entries_are_runs_of_border_pixels():
-    mask = np.zeros((512, 640), np.uint8)
-    assert count_entries(mask, (0, 0), SIZE) == 0
-    mask[100:200, :50] = 1
-    assert count_entries(mask, (0, 0), SIZE) == 1
-    mask[500:, 300:320] = 1
-    assert count_entries(mask, (0, 0), SIZE) == 2
-    # Around a corner, also the one where counting starts, it is one entry.
-    mask[:30, :30] = 1
-    mask[480:, 600:] = 1
-    assert count_entries(mask, (0, 0), SIZE) == 4
-    crop = np.ascontiguousarray(mask[100:])
-    assert count_entries(crop, (0, 100), SIZE) == 3
-    assert count_entries(np.ones((512, 640), np.uint8), (0, 0), SIZE) == 1
 
 
 def test_noise_is_one_region():

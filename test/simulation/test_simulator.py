@@ -92,6 +92,16 @@ def test_tips_project_to_their_pixels(simulator, frame):
             assert simulator.camera.project(truth.tip) == pytest.approx(truth.tip_px)
 
 
+def test_the_tip_is_midway_between_both_jaws(frame):
+    for eye in (frame.left, frame.right):
+        for truth in eye.instruments:
+            length = np.linalg.norm(np.diff(truth.jaw_tips_px, axis=0))
+            # Perspective moves the middle of a line, but not by much.
+            assert truth.jaw_tips_px.mean(axis=0) == pytest.approx(
+                truth.tip_px, abs=0.05 * length + 0.1
+            )
+
+
 def test_tips_of_both_eyes_differ_by_the_baseline(simulator, frame):
     camera = simulator.camera
     for left, right in zip(frame.left.instruments, frame.right.instruments, strict=True):
