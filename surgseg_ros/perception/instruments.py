@@ -41,6 +41,8 @@ PARTS_TASK = 'parts'
 WHOLE_INSTRUMENT_NAME = 'instrument'
 MIN_JAW_AREA = 0.3
 """Least area of a jaw relative to the larger one."""
+COVER_PX = 4
+"""How near a jaw must end to another instrument to be taken for covered by it."""
 DISTAL_WIDTHS = 3.0
 """Length of the end of a region that is searched for jaws, in minor axis lengths."""
 ASSEMBLY_SIDE = 440
@@ -142,9 +144,22 @@ def _find_merged(
         shape = _measure(component, _size_of(label_image))
         whole = _describe(component, shape, confidence, WHOLE_INSTRUMENT, WHOLE_INSTRUMENT_NAME)
         jaws = _clasper_jaws(pieces, label_set, _size_of(label_image))
+        if jaws is not None and any(_is_covered(tip, component, foreground) for tip in jaws.tips):
+            jaws = None
         entry = _find_entry(component, _size_of(label_image))
         instruments.append(_with_ends(whole, jaws, entry))
     return InstrumentSet(instruments, parts)
+
+
+def _is_covered(tip: tuple[float, float], component: _Component, foreground: np.ndarray) -> bool:
+    """Tell whether another instrument touches a jaw where it ends, and may go on behind it."""
+    left, top = (max(round(value) - COVER_PX, 0) for value in tip)
+    size = 2 * COVER_PX + 1
+    rows, columns = np.nonzero(foreground[top : top + size, left : left + size])
+    rows, columns = rows + top - component.box[1], columns + left - component.box[0]
+    height, width = component.mask.shape
+    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    return not (inside.all() and component.mask[rows, columns].all())
 
 
 def _size_of(label_image: np.ndarray) -> tuple[int, int]:

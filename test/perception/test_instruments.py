@@ -67,7 +67,7 @@ def test_tools_that_touch_are_told_apart(scale):
     """Beyond scale 1 not all pixels are looked at for it."""
     tools = (
         DrawnTool((300.0 * scale, 250.0 * scale), 0.2, width=50.0 * scale, opening=0.5),
-        DrawnTool((250.0 * scale, 340.0 * scale), -1.9, width=40.0 * scale),
+        DrawnTool((240.0 * scale, 310.0 * scale), -1.9, width=40.0 * scale),
     )
     labels, instances = draw_tools(*tools, size=(640 * scale, 512 * scale))
     found = find_instruments(labels, PARTS)
@@ -82,6 +82,17 @@ def test_tools_that_touch_are_told_apart(scale):
         assert set(own) == {'shaft', 'wrist', 'clasper'}
         tip = found.instruments[index].tip
         assert math.dist(tip, tool.jaw_tips.mean(axis=0)) < 2.0 * scale
+
+
+def test_no_tip_behind_another_tool():
+    behind = DrawnTool((200.0, 250.0), 0.1, width=50.0)
+    front = DrawnTool((330.0, 180.0), -1.57, width=40.0)
+    labels, _ = draw_tools(behind, front)
+    covered, free = sorted(
+        find_instruments(labels, PARTS).instruments, key=lambda tool: tool.centroid[0]
+    )
+    assert not covered.tip_valid
+    assert free.tip_valid
 
 
 @pytest.mark.parametrize('opening', [0.0, 0.6])
