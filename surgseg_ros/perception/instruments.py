@@ -41,6 +41,10 @@ PARTS_TASK = 'parts'
 WHOLE_INSTRUMENT_NAME = 'instrument'
 MIN_JAW_AREA = 0.3
 """Least area of a jaw relative to the larger one."""
+MAX_PIECES = 16
+"""Most pieces of a class that may belong together; more are noise."""
+OUTLINE_POINTS = 200
+"""About how many points of an outline are looked at for the shortest way to another piece."""
 COVER_PX = 4
 """How near a jaw must end to another instrument to be taken for covered by it."""
 DISTAL_WIDTHS = 3.0
@@ -97,8 +101,8 @@ def find_instruments(
 
     Task ``parts``: pixels of any part that touch, diagonally too, are one instrument, unless they
     enter the image in several places: then :func:`assemble_tools` tells the tools apart. Other
-    tasks: every connected region of a class is one. Background (0) and unlabeled pixels (255) are
-    nobody's.
+    tasks: every connected region of a class is one; pieces of a class are one region where only
+    another class lies between them. Background (0) and unlabeled pixels (255) are nobody's.
 
     :param label_image: (H, W) uint8 class ids
     :param label_set: the classes
@@ -109,7 +113,8 @@ def find_instruments(
         return _find_merged(label_image, label_set, confidence, min_area)
     instruments = []
     for class_id in range(1, label_set.num_classes):
-        for component in _components(label_image == class_id, min_area):
+        pieces = _components(label_image == class_id, min_area)
+        for component in _join_covered(pieces, label_image):
             shape = _measure(component, _size_of(label_image))
             region = _describe(
                 component, shape, confidence, class_id, label_set.class_names[class_id]
@@ -118,6 +123,52 @@ def find_instruments(
             entry = _find_entry(component, _size_of(label_image))
             instruments.append(_with_ends(region, jaws, entry))
     return InstrumentSet(sorted(instruments, key=lambda region: -region.area), [])
+
+
+def _join_covered(pieces: list[_Component], label_image: np.ndarray) -> list[_Component]:
+    """
+    Join pieces of one class between which only another class lies: it covers what joins them.
+
+    A tool enters the image once, so that of pieces which do only one is joined. A gap that is
+    longer than the piece beyond it is too long to tell.
+    """
+    if not 2 <= len(pieces) <= MAX_PIECES:
+        return pieces
+    image_size = _size_of(label_image)
+    rooted: list[_Component] = []
+    loose: list[_Component] = []
+    for piece in sorted(pieces, key=lambda item: -item.area):
+        at_border = len(border_runs(piece.mask, piece.box[:2], image_size)[1]) > 0
+        (rooted if at_border else loose).append(piece)
+    for piece in loose:
+        fitting = [
+            (gap, index)
+            for index, root in enumerate(rooted)
+            if (gap := _covered_gap(root, piece, label_image)) is not None
+        ]
+        if fitting:
+            _, index = min(fitting)
+            mask, (x, y) = _join([rooted[index], piece])
+            box = (x, y, mask.shape[1], mask.shape[0])
+            rooted[index] = _Component(box, rooted[index].area + piece.area, mask)
+        else:
+            rooted.append(piece)
+    return rooted
+
+
+def _covered_gap(first: _Component, second: _Component, label_image: np.ndarray) -> float | None:
+    """Return the length of the gap between two pieces, ``None`` if it is not covered or long."""
+    outlines = [outline(piece.mask, piece.box[:2]) for piece in (first, second)]
+    ends = [points[:: max(1, len(points) // OUTLINE_POINTS)] for points in outlines]
+    distances = np.linalg.norm(ends[0][:, None] - ends[1], axis=2)
+    start, stop = np.unravel_index(distances.argmin(), distances.shape)
+    gap = float(distances[start, stop])
+    if gap > max(second.box[2:]):
+        return None
+    steps = np.linspace(0.0, 1.0, max(math.ceil(gap), 2))[:, None]
+    x, y = np.rint(ends[0][start] + steps * (ends[1][stop] - ends[0][start])).astype(int).T
+    way = label_image[y, x]
+    return gap if ((way > 0) & (way != UNLABELED)).all() else None
 
 
 def _find_merged(

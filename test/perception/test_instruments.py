@@ -23,10 +23,12 @@ import numpy as np
 import pytest
 
 from surgseg_ros.data import get_label_set
+from surgseg_ros.data.label_sets import UNLABELED
 from surgseg_ros.perception import find_instruments
 
 PARTS = get_label_set('parts')
 BINARY = get_label_set('binary')
+TYPES = get_label_set('types')
 
 
 def _instrument(labels, start, wrist, jaw, tip, width):
@@ -82,6 +84,48 @@ def test_tools_that_touch_are_told_apart(scale):
         assert set(own) == {'shaft', 'wrist', 'clasper'}
         tip = found.instruments[index].tip
         assert math.dist(tip, tool.jaw_tips.mean(axis=0)) < 2.0 * scale
+
+
+BEHIND = DrawnTool((420.0, 250.0), 0.1, width=50.0)
+
+
+@pytest.mark.parametrize('width', [40.0, 90.0])
+def test_a_tool_cut_in_two_by_another_class_is_one(width):
+    front = DrawnTool((300.0, 120.0), -1.5, width=width)
+    _, classes = draw_tools(BEHIND, front)
+    first, second = find_instruments(classes, TYPES).instruments
+    assert {first.area, second.area} == {np.count_nonzero(classes == number) for number in (1, 2)}
+    behind = first if first.class_id == 1 else second
+    rows, columns = np.nonzero(classes == 1)
+    assert behind.centroid == pytest.approx((columns.mean(), rows.mean()))
+    assert math.dist(behind.tip, BEHIND.jaw_tips.mean(axis=0)) < 2.0
+
+
+def test_what_background_or_a_long_way_parts_stays_apart():
+    labels, _ = draw_tools(BEHIND)
+    cut = (labels > 0).astype(np.uint8)
+    cut[:, 300:320] = 0
+    assert len(find_instruments(cut, TYPES).instruments) == 2
+    cut[:, 300:320] = UNLABELED
+    assert len(find_instruments(cut, TYPES).instruments) == 2
+    cut[:, 30:-1] = 2
+    cut[200:220, 600:615] = 1
+    assert [region.class_id for region in find_instruments(cut, TYPES).instruments].count(1) == 2
+
+
+def test_the_pieces_of_noise_are_not_joined():
+    labels = np.full((300, 400), 2, np.uint8)
+    labels[10:290:20, 10:390:20] = 1
+    found = find_instruments(labels, TYPES, min_area=1).instruments
+    assert [region.class_id for region in found].count(1) == 14 * 19
+
+
+def test_both_pieces_that_enter_the_image_stay_apart():
+    labels = np.zeros((100, 200), np.uint8)
+    labels[40:60] = 1
+    labels[:, 90:110] = 2
+    classes = [region.class_id for region in find_instruments(labels, TYPES).instruments]
+    assert sorted(classes) == [1, 1, 2]
 
 
 def test_no_tip_behind_another_tool():
