@@ -26,7 +26,8 @@ from diagnostic_msgs.msg import KeyValue
 from node_process import wait_until
 import numpy as np
 import pytest
-from rclpy.qos import qos_profile_sensor_data
+from rclpy.qos import QoSProfile
+from rclpy.qos import ReliabilityPolicy
 from rclpy.time import Time
 from rosbags.rosbag2 import Reader
 from sensor_msgs.msg import CameraInfo
@@ -44,6 +45,9 @@ FRAMES = 12
 DROPPED = (4, 5)
 PERIOD_NS = 100_000_000
 DEADLINE_S = 30.0
+# All frames are published at once, which a shorter queue would not hold.
+QUEUE_DEPTH = 100
+CAMERA_QOS = QoSProfile(depth=QUEUE_DEPTH, reliability=ReliabilityPolicy.BEST_EFFORT)
 MODEL = {
     'checkpoint': 'weights_of_the_test',
     'model': 'mffnet',
@@ -74,12 +78,12 @@ class Rig:
         self.start_ns = node.get_clock().now().nanoseconds
         self.diagnostics = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
         topics = {
-            'camera_info': (CameraInfo, '{}/camera_info', qos_profile_sensor_data),
-            'image': (Image, '{}/image_raw', qos_profile_sensor_data),
-            'truth': (Image, 'ground_truth/{}/label_image', 10),
-            'prediction': (Image, 'segmentation/{}/label_image', 10),
-            'overlay': (Image, 'segmentation/{}/overlay', 10),
-            'instruments': (InstrumentArray, 'segmentation/{}/instruments', 10),
+            'camera_info': (CameraInfo, '{}/camera_info', CAMERA_QOS),
+            'image': (Image, '{}/image_raw', CAMERA_QOS),
+            'truth': (Image, 'ground_truth/{}/label_image', QUEUE_DEPTH),
+            'prediction': (Image, 'segmentation/{}/label_image', QUEUE_DEPTH),
+            'overlay': (Image, 'segmentation/{}/overlay', QUEUE_DEPTH),
+            'instruments': (InstrumentArray, 'segmentation/{}/instruments', QUEUE_DEPTH),
         }
         self.publishers = {
             (eye, name): node.create_publisher(message, topic.format(eye), qos)
