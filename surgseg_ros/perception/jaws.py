@@ -20,6 +20,8 @@ import math
 import cv2
 import numpy as np
 
+from surgseg_ros.perception.region import outline
+
 LEVELS = 12
 """Places along the jaws where they are looked at for a gap between them."""
 MIN_JAW_SHARE = 0.15
@@ -78,24 +80,19 @@ def find_jaws(mask: np.ndarray, offset: tuple[int, int], base: np.ndarray) -> Ja
         low, high = distance.min(), distance.max()
         width = step**2 * len(points) / max(high - low, step)
         pieces = [distance >= high - END_WIDTHS * width]
-    border = _find_outline(mask)
+    border = outline(mask, (0, 0)).astype(int)
     ends = []
     for piece in pieces:
         region = np.zeros_like(coarse)
         region[rows[piece], columns[piece]] = 1
         region = cv2.dilate(region, np.ones((3, 3), np.uint8))
         own = border[region[border[:, 1] // step, border[:, 0] // step] > 0]
-        ends.append(_find_end(points[piece], own + np.array(offset, np.float64), base))
+        # A piece of a few pixels between others may have its outline elsewhere.
+        ends.append(_find_end(points[piece], own + offset if len(own) else points[piece], base))
     angle = math.nan
     if len(ends) == 2:
         angle = math.acos(min(1.0, max(-1.0, float(ends[0][1] @ ends[1][1]))))
     return Jaws(tuple((float(tip[0]), float(tip[1])) for tip, _ in ends), angle)
-
-
-def _find_outline(mask: np.ndarray) -> np.ndarray:
-    """Return the pixels (N, 2) of the outer outlines of a mask."""
-    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return np.concatenate(contours)[:, 0]
 
 
 def _find_pieces(

@@ -34,7 +34,7 @@ TANGENT_REACH = 7
 ANGLE_BIN_RAD = math.radians(3.0)
 RHO_BIN_PX = 6.0
 MAX_EDGES = 16
-MAX_TAPER_RAD = math.radians(12.0)
+MAX_TAPER_RAD = math.radians(20.0)
 """Largest angle between both edges of one shaft, by perspective."""
 MIN_SUPPORT = 0.4
 """Least length of both edges relative to the width; a disc has no more straight pieces."""

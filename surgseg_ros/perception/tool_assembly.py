@@ -228,8 +228,12 @@ def _own_shafts(fragments: list[_Fragment], num_strips: int, shaft: int) -> list
     """Return the tool of each fragment from 1, of shafts only; 0 for the others."""
     owner = [index + 1 if index < num_strips else 0 for index in range(len(fragments))]
     for index, fragment in enumerate(fragments):
-        strips = [other for other in fragment.joints if other < num_strips]
-        # The end of a shaft, where its edges are not straight.
+        # The end of a shaft, where its edges are not straight; it enters nowhere else.
+        strips = [
+            other
+            for other in fragment.joints
+            if other < num_strips and fragment.entries <= fragments[other].entries
+        ]
         if not owner[index] and fragment.part == shaft and strips:
             owner[index] = owner[max(strips, key=fragment.joints.__getitem__)]
     return owner

@@ -70,3 +70,15 @@ def test_a_speck_of_a_jaw_is_no_second_jaw():
 def test_one_pixel_is_its_own_tip():
     jaws = find_jaws(np.ones((1, 1), np.uint8), (7, 9), np.array([0.0, 0.0]))
     assert jaws.tips == ((7.0, 9.0),)
+
+
+def test_a_jaw_inside_the_opening_of_the_other():
+    """As a network may label a fenestrated jaw in front of the other one."""
+    mask = np.zeros((200, 300), np.uint8)
+    mask[20:180, 20:280] = 1
+    mask[40:160, 40:260] = 0
+    mask[60:140, 200:250] = 1
+    jaws = find_jaws(mask, (0, 0), np.array([10.0, 100.0]))
+    assert np.isfinite(jaws.tip).all()
+    ends = sorted(jaws.tips)
+    assert ends[-1] == pytest.approx((279.0, 100.0), abs=3.0)
