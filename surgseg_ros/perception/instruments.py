@@ -80,6 +80,11 @@ class _Component:
         x, y, width, height = self.box
         return image[y : y + height, x : x + width]
 
+    def reaches_border(self, image_size: tuple[int, int]) -> bool:
+        """Tell whether a pixel lies in the first or last row or column of the image."""
+        x, y, width, height = self.box
+        return min(x, y) == 0 or x + width == image_size[0] or y + height == image_size[1]
+
 
 @dataclass(frozen=True)
 class _Shape:
@@ -138,8 +143,7 @@ def _join_covered(pieces: list[_Component], label_image: np.ndarray) -> list[_Co
     rooted: list[_Component] = []
     loose: list[_Component] = []
     for piece in sorted(pieces, key=lambda item: -item.area):
-        at_border = len(border_runs(piece.mask, piece.box[:2], image_size)[1]) > 0
-        (rooted if at_border else loose).append(piece)
+        (rooted if piece.reaches_border(image_size) else loose).append(piece)
     for piece in loose:
         fitting = [
             (gap, index)

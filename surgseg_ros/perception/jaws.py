@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 
 from surgseg_ros.perception.region import outline
+from surgseg_ros.perception.region import perpendicular
 
 LEVELS = 12
 """Places along the jaws where they are looked at for a gap between them."""
@@ -130,7 +131,7 @@ def _find_end(
     arms = points - center
     _, axes = np.linalg.eigh(arms.T @ arms)
     axis = axes[:, 1] * (1.0 if axes[:, 1] @ (center - base) >= 0 else -1.0)
-    normal = np.array([-axis[1], axis[0]])
+    normal = perpendicular(axis)
     along, across = (border - center) @ axis, (border - center) @ normal
     width = 4 * (arms @ normal).std()
     end = across[along >= along.max() - max(END_SHARE * width, 1.0)]

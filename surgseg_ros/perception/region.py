@@ -144,6 +144,11 @@ def on_image_border(points: np.ndarray, image_size: tuple[int, int]) -> np.ndarr
     return np.any((points <= 0) | (points >= last), axis=1)
 
 
+def perpendicular(vector: np.ndarray) -> np.ndarray:
+    """Return a vector (2,) turned by a quarter from +x towards +y."""
+    return np.array([-vector[1], vector[0]])
+
+
 def border_runs(
     mask: np.ndarray, offset: tuple[int, int], image_size: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 
 from surgseg_ros.perception.region import on_image_border
+from surgseg_ros.perception.region import perpendicular
 
 MIN_EDGE_PX = 30.0
 """Shorter straight pieces of an outline are no edge of a shaft."""
@@ -36,6 +37,8 @@ RHO_BIN_PX = 6.0
 MAX_EDGES = 16
 MAX_TAPER_RAD = math.radians(20.0)
 """Largest angle between both edges of one shaft, by perspective."""
+MAX_SHIFT = 0.4
+"""Farthest that strips of one shaft lie beside each other, relative to both widths together."""
 MIN_SUPPORT = 0.4
 """Least length of both edges relative to the width; a disc has no more straight pieces."""
 MIN_FILL = 0.8
@@ -62,7 +65,7 @@ class Edge:
     @property
     def direction(self) -> np.ndarray:
         """Return the unit vector along the edge."""
-        return np.array([-self.normal[1], self.normal[0]])
+        return perpendicular(self.normal)
 
 
 @dataclass(frozen=True)
@@ -123,9 +126,9 @@ def _is_same(strip: Strip, longer: Strip) -> bool:
     """Tell whether two strips share an edge or one lies along the other: a sleeve on a shaft."""
     if any(edge is other for edge in strip.edges for other in longer.edges):
         return True
-    across = (strip.point - longer.point) @ np.array([-longer.axis[1], longer.axis[0]])
+    across = (strip.point - longer.point) @ perpendicular(longer.axis)
     is_parallel = abs(strip.axis @ longer.axis) > math.cos(MAX_TAPER_RAD)
-    return is_parallel and abs(across) < 0.4 * (strip.width + longer.width)
+    return is_parallel and abs(across) < MAX_SHIFT * (strip.width + longer.width)
 
 
 def find_edges(
@@ -207,7 +210,7 @@ def _fit_line(points: np.ndarray, outward: np.ndarray) -> tuple[np.ndarray, floa
 
 def _fit_edge(points: np.ndarray, normals: np.ndarray) -> Edge:
     normal, offset = _fit_line(points, normals.mean(axis=0))
-    along = points @ np.array([-normal[1], normal[0]])
+    along = points @ perpendicular(normal)
     return Edge(normal, offset, (along.min(), along.max()), len(points))
 
 
@@ -226,7 +229,7 @@ def _pair(first: Edge, second: Edge) -> Strip | None:
         return None
     middle = (low + high) / 2
     feet = [_at(edge, axis, middle) for edge in (first, second)]
-    normal = np.array([-axis[1], axis[0]])
+    normal = perpendicular(axis)
     width = float((feet[0] - feet[1]) @ normal)
     # Both normals point away from the middle, else the strip is the gap between two tools.
     if width * (first.normal @ normal) <= 0:

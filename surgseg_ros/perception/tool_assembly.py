@@ -22,6 +22,7 @@ import numpy as np
 
 from surgseg_ros.data.label_sets import LabelSet
 from surgseg_ros.perception.region import border_runs
+from surgseg_ros.perception.region import perpendicular
 from surgseg_ros.perception.strips import find_strips
 from surgseg_ros.perception.strips import Strip
 
@@ -196,7 +197,7 @@ def _joint_score(fragment: _Fragment, contact: np.ndarray) -> float:
     """Score how much a contact looks like the joint at an end of a fragment."""
     arms = contact - fragment.center
     along = arms @ fragment.axis
-    across = arms @ np.array([-fragment.axis[1], fragment.axis[0]])
+    across = arms @ perpendicular(fragment.axis)
     spread = across.std() / (across.std() + along.std() + 1e-6)
     middle = along.mean()
     depth = min(middle - fragment.span[0], fragment.span[1] - middle) / fragment.width
@@ -212,7 +213,7 @@ def _bridge_gaps(
             if fragment.part not in distal_parts or other in strip.joints:
                 continue
             arm = fragment.center - strip.center
-            along, across = arm @ strip.axis, arm @ np.array([-strip.axis[1], strip.axis[0]])
+            along, across = arm @ strip.axis, arm @ perpendicular(strip.axis)
             end = strip.span[1] if along > 0 else strip.span[0]
             if abs(across) > strip.width / 2 or abs(along) <= abs(end):
                 continue
