@@ -34,6 +34,7 @@ from surgseg_ros import __version__
 
 if TYPE_CHECKING:
     from surgseg_ros.evaluation.benchmark import Settings
+    from surgseg_ros.inference.segmenter import Segmenter
 
 # The subcommands import what they need when they run: torch alone takes seconds, and the robot
 # computer has no simulator.
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 DESCRIPTION = 'Segment surgical instruments in endoscope images.'
 EPILOG = """examples:
   surgseg predict --input frames/ --output labels/ --overlay
+  surgseg predict --stereo --left left/ --right right/ --calibration calibration.json \\
+      --output positions/ --overlay
   surgseg evaluate --predictions labels/ --ground-truth masks/ --task binary
   surgseg train --data datasets/simulated --output runs/first
   surgseg models
@@ -97,9 +100,11 @@ def _add_predict(commands: argparse._SubParsersAction) -> None:
         description='Write <stem>.png, 8-bit class ids of the size of the input, for every frame. '
         'Weights published with ternaus/robot-surgery-segmentation are used as there with --crop '
         '320,28,1280,1024 --threshold 0.3 and --mask-factor 255 (binary), 85 (parts) or 32 '
-        '(types).',
+        '(types). With --stereo, --left, --right and --calibration instead of --input: find where '
+        'the instruments are, <stem>.json for every pair, in m in the left optical frame.',
     )
-    parser.add_argument('--input', type=Path, required=True, help='image, folder or video')
+    parser.add_argument('--input', type=Path, help='image, folder or video')
+    _add_stereo_arguments(parser)
     parser.add_argument('--output', type=Path, required=True, help='folder for the results')
     _add_checkpoint_argument(parser)
     parser.add_argument(
@@ -138,6 +143,27 @@ def _add_predict(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=_run_predict)
 
 
+def _add_stereo_arguments(parser: argparse.ArgumentParser) -> None:
+    stereo = parser.add_argument_group('pairs of images')
+    stereo.add_argument(
+        '--stereo', action='store_true', help='locate the instruments in pairs of images'
+    )
+    stereo.add_argument('--left', type=Path, help='image, folder or video of the left eye')
+    stereo.add_argument('--right', type=Path, help='of the right eye; names or order make pairs')
+    stereo.add_argument(
+        '--calibration',
+        type=Path,
+        help='JSON or YAML: P_left and P_right (3x4) of rectified images, or K, D, R and t of '
+        'each eye',
+    )
+    stereo.add_argument(
+        '--length-unit',
+        default='auto',
+        choices=('auto', 'm', 'mm'),
+        help='of the calibration (default: auto, by the size of the baseline)',
+    )
+
+
 def _add_checkpoint_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--checkpoint',
@@ -147,14 +173,32 @@ def _add_checkpoint_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_predict(arguments: argparse.Namespace) -> int:
+    if arguments.stereo:
+        return _run_predict_stereo(arguments)
     from surgseg_ros.data.frame_source import FrameSource
-    from surgseg_ros.inference.checkpoints import DEFAULT_CHECKPOINT
     from surgseg_ros.inference.crop import parse_crop
-    from surgseg_ros.inference.segmenter import Segmenter
     from surgseg_ros.predict import predict
 
+    if arguments.input is None:
+        raise ValueError('predict needs --input, or --stereo with --left and --right')
     source = FrameSource(arguments.input)
     crop = parse_crop(arguments.crop)
+    segmenter = _load_segmenter(arguments)
+    factor = arguments.mask_factor
+    report = predict(source, arguments.output, segmenter, arguments.overlay, crop, factor)
+    print(f'{report.segmented} label images in {arguments.output}')
+    classes = enumerate(segmenter.label_set.class_names)
+    print('pixel values: ' + ', '.join(f'{index * factor} {name}' for index, name in classes))
+    if report.unreadable:
+        print(f'could not read: {", ".join(report.unreadable)}', file=sys.stderr)
+    return 1 if report.unreadable or not report.segmented else 0
+
+
+def _load_segmenter(arguments: argparse.Namespace) -> 'Segmenter':
+    """Load the network and say which it is."""
+    from surgseg_ros.inference.checkpoints import DEFAULT_CHECKPOINT
+    from surgseg_ros.inference.segmenter import Segmenter
+
     segmenter = Segmenter(
         arguments.checkpoint or DEFAULT_CHECKPOINT,
         arguments.device,
@@ -168,14 +212,37 @@ def _run_predict(arguments: argparse.Namespace) -> int:
     )
     if segmenter.info.notice:
         print(f'note: these weights were {segmenter.info.notice}')
-    factor = arguments.mask_factor
-    report = predict(source, arguments.output, segmenter, arguments.overlay, crop, factor)
-    print(f'{report.segmented} label images in {arguments.output}')
-    classes = enumerate(segmenter.label_set.class_names)
-    print('pixel values: ' + ', '.join(f'{index * factor} {name}' for index, name in classes))
-    if report.unreadable:
-        print(f'could not read: {", ".join(report.unreadable)}', file=sys.stderr)
-    return 1 if report.unreadable or not report.segmented else 0
+    return segmenter
+
+
+def _run_predict_stereo(arguments: argparse.Namespace) -> int:
+    from surgseg_ros.data.frame_source import FrameSource
+    from surgseg_ros.predict_stereo import predict_stereo
+
+    missing = [
+        f'--{name}'
+        for name in ('left', 'right', 'calibration')
+        if getattr(arguments, name) is None
+    ]
+    if missing:
+        raise ValueError(f'predict --stereo needs {", ".join(missing)}')
+    if arguments.input or arguments.crop != 'none' or arguments.mask_factor != 1:
+        raise ValueError('--input, --crop and --mask-factor do not go with --stereo')
+    left, right = FrameSource(arguments.left), FrameSource(arguments.right)
+    report = predict_stereo(
+        left,
+        right,
+        arguments.calibration,
+        arguments.output,
+        _load_segmenter(arguments),
+        arguments.overlay,
+        arguments.length_unit,
+    )
+    print(f'{report.pairs} pairs, {report.instruments} located instruments in {arguments.output}')
+    for what, names in (('no partner', report.unpaired), ('could not read', report.unreadable)):
+        if names:
+            print(f'{what}: {", ".join(names)}', file=sys.stderr)
+    return 1 if report.unreadable or not report.pairs else 0
 
 
 def _add_evaluate(commands: argparse._SubParsersAction) -> None:

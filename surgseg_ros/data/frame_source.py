@@ -76,11 +76,21 @@ class FrameSource:
         """Return the number of frames; of a video, what its header says."""
         return self._length
 
+    @property
+    def stems(self) -> list[str]:
+        """Return the stems of all frames, without reading these."""
+        if self._images:
+            return [path.stem for path in self._images]
+        return [self._video_stem(index) for index in range(self._length)]
+
     def __iter__(self) -> Iterator[Frame]:
         """Read frame by frame."""
         if self._images:
             return (Frame(path.stem, read_image(path)) for path in self._images)
         return self._read_video()
+
+    def _video_stem(self, index: int) -> str:
+        return f'{self.path.stem}_{index:06d}'
 
     def _read_video(self) -> Iterator[Frame]:
         capture = cv2.VideoCapture(str(self.path))
@@ -91,7 +101,7 @@ class FrameSource:
                 if not there:
                     return
                 image = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-                yield Frame(f'{self.path.stem}_{index:06d}', image)
+                yield Frame(self._video_stem(index), image)
                 index += 1
         finally:
             capture.release()

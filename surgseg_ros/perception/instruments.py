@@ -14,6 +14,7 @@
 
 """From a label image to instruments."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import replace
 import math
@@ -47,6 +48,8 @@ OUTLINE_POINTS = 200
 """About how many points of an outline are looked at for the shortest way to another piece."""
 COVER_PX = 4
 """How near a jaw must end to another instrument to be taken for covered by it."""
+MAX_TORN_GAP = 0.3
+"""Longest gap between a tool and an end of it that a network tore off, in lengths of that end."""
 DISTAL_WIDTHS = 3.0
 """Length of the end of a region that is searched for jaws, in minor axis lengths."""
 ASSEMBLY_SIDE = 440
@@ -139,7 +142,23 @@ def _join_covered(pieces: list[_Component], label_image: np.ndarray) -> list[_Co
     """
     if not 2 <= len(pieces) <= MAX_PIECES:
         return pieces
-    image_size = _size_of(label_image)
+    return _join_to_rooted(
+        pieces,
+        _size_of(label_image),
+        lambda root, piece: _covered_gap(root, piece, label_image),
+    )
+
+
+def _join_to_rooted(
+    pieces: list[_Component],
+    image_size: tuple[int, int],
+    find_gap: Callable[[_Component, _Component], float | None],
+) -> list[_Component]:
+    """
+    Join every piece that does not reach the image border to the best fitting one that does.
+
+    :param find_gap: returns the length of the gap between such two, ``None`` if they do not fit
+    """
     rooted: list[_Component] = []
     loose: list[_Component] = []
     for piece in sorted(pieces, key=lambda item: -item.area):
@@ -148,7 +167,7 @@ def _join_covered(pieces: list[_Component], label_image: np.ndarray) -> list[_Co
         fitting = [
             (gap, index)
             for index, root in enumerate(rooted)
-            if (gap := _covered_gap(root, piece, label_image)) is not None
+            if (gap := find_gap(root, piece)) is not None
         ]
         if fitting:
             _, index = min(fitting)
@@ -160,17 +179,35 @@ def _join_covered(pieces: list[_Component], label_image: np.ndarray) -> list[_Co
     return rooted
 
 
-def _covered_gap(first: _Component, second: _Component, label_image: np.ndarray) -> float | None:
-    """Return the length of the gap between two pieces, ``None`` if it is not covered or long."""
+def _join_torn(tools: list[_Component], image_size: tuple[int, int]) -> list[_Component]:
+    """Join what a network tore: an end that lies close to a tool and does not enter itself."""
+    if not 2 <= len(tools) <= MAX_PIECES:
+        return tools
+    return _join_to_rooted(tools, image_size, _torn_gap)
+
+
+def _torn_gap(tool: _Component, end: _Component) -> float | None:
+    """Return the length of the gap between a tool and its end, ``None`` if it is too long."""
+    gap, _, _ = _shortest_way(tool, end)
+    return gap if gap <= MAX_TORN_GAP * max(end.box[2:]) and end.area < tool.area else None
+
+
+def _shortest_way(first: _Component, second: _Component) -> tuple[float, np.ndarray, np.ndarray]:
+    """Return the distance of two pieces, and both of its ends (2,)."""
     outlines = [outline(piece.mask, piece.box[:2]) for piece in (first, second)]
     ends = [points[:: max(1, len(points) // OUTLINE_POINTS)] for points in outlines]
     distances = np.linalg.norm(ends[0][:, None] - ends[1], axis=2)
     start, stop = np.unravel_index(distances.argmin(), distances.shape)
-    gap = float(distances[start, stop])
+    return float(distances[start, stop]), ends[0][start], ends[1][stop]
+
+
+def _covered_gap(first: _Component, second: _Component, label_image: np.ndarray) -> float | None:
+    """Return the length of the gap between two pieces, ``None`` if it is not covered or long."""
+    gap, start, stop = _shortest_way(first, second)
     if gap > max(second.box[2:]):
         return None
     steps = np.linspace(0.0, 1.0, max(math.ceil(gap), 2))[:, None]
-    x, y = np.rint(ends[0][start] + steps * (ends[1][stop] - ends[0][start])).astype(int).T
+    x, y = np.rint(start + steps * (stop - start)).astype(int).T
     way = label_image[y, x]
     return gap if ((way > 0) & (way != UNLABELED)).all() else None
 
@@ -188,6 +225,7 @@ def _find_merged(
         for component in _components(foreground, min_area)
         for tool in _separate_tools(component, label_image, label_set, min_area)
     ]
+    tools = _join_torn(tools, _size_of(label_image))
     instruments: list[Region] = []
     parts: list[Region] = []
     for component in sorted(tools, key=lambda item: -item.area):
@@ -356,6 +394,7 @@ def _describe(
         bounding_box=component.box,
         area=component.area,
         touches_border=bool(shape.at_border.any()),
+        mask=component.mask,
     )
 
 

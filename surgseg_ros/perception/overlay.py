@@ -21,10 +21,13 @@ import numpy as np
 
 from surgseg_ros.data.label_sets import LabelSet
 from surgseg_ros.perception.region import Region
+from surgseg_ros.perception.stereo import StereoInstrument
 
 DEFAULT_ALPHA = 0.45
 _WHITE = (255, 255, 255)
 _TIP_COLOR = (255, 0, 128)
+_TEXT_COLOR = (255, 255, 0)
+_BLACK = (0, 0, 0)
 
 
 def draw_overlay(
@@ -71,6 +74,38 @@ def draw_instruments(image: np.ndarray, instruments: Sequence[Region]) -> np.nda
                 2 * width,
             )  # fmt: skip
     return drawn
+
+
+def draw_positions(
+    image: np.ndarray, instruments: Sequence[StereoInstrument], eye: str
+) -> np.ndarray:
+    """
+    Write the depth of centroid and tip of every located instrument beside them, in mm.
+
+    :param image: (H, W, 3) uint8 RGB of the eye
+    :param eye: ``'left'`` or ``'right'``
+    :return: (H, W, 3) uint8 RGB, a new array
+    """
+    drawn = image.copy()
+    width = _line_width(image)
+    for instrument in instruments:
+        for point in (instrument.centroid, instrument.tip):
+            if point is None:
+                continue
+            place = point.left if eye == 'left' else point.right
+            text = f'{1e3 * point.position[2]:.1f} mm'
+            cv2.circle(drawn, _pixel(place), 5 * width, _TEXT_COLOR, width, cv2.LINE_AA)
+            _write(drawn, text, _pixel(place + np.array([8.0, -8.0]) * width), width)
+    return drawn
+
+
+def _write(image: np.ndarray, text: str, place: tuple[int, int], width: int) -> None:
+    """Write a text with a dark rim into an image."""
+    for color, thickness in ((_BLACK, 3 * width), (_TEXT_COLOR, width)):
+        cv2.putText(
+            image, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.6 * width, color, thickness,
+            cv2.LINE_AA,
+        )  # fmt: skip
 
 
 def _pixel(point: np.ndarray) -> tuple[int, int]:

@@ -15,6 +15,7 @@
 """The geometry of one region of a label image."""
 
 from dataclasses import dataclass
+from dataclasses import field
 import math
 
 import cv2
@@ -30,6 +31,10 @@ NO_POINT = (math.nan, math.nan)
 
 WHOLE_INSTRUMENT = 255
 """Class id of an instrument whose pixels carry several classes (``Instrument.CLASS_MERGED``)."""
+
+
+def _no_mask() -> np.ndarray:
+    return np.zeros((0, 0), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ class Region:
     :param jaw_tips: ends of both jaws, or of the one that is seen; empty unless ``tip_valid``
     :param jaw_angle: between both jaws in the image in rad, nan unless both are seen
     :param entry: middle of where it enters the image, (nan, nan) unless ``entry_valid``
+    :param mask: (height, width) uint8 of the bounding box, non-zero inside
     """
 
     class_id: int
@@ -76,6 +82,7 @@ class Region:
     jaw_angle: float = math.nan
     entry: tuple[float, float] = NO_POINT
     entry_valid: bool = False
+    mask: np.ndarray = field(default_factory=_no_mask, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
