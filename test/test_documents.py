@@ -167,10 +167,11 @@ def test_the_tables_of_diagnostics_have_every_key(red_checkpoint):
     from surgseg_ros.inference.segmenter import Segmenter
     from surgseg_ros.nodes.diagnostics import eye_status
     from surgseg_ros.nodes.diagnostics import model_status
-    from surgseg_ros.nodes.diagnostics import pairing_status
+    from surgseg_ros.nodes.diagnostics import stereo_status
     from surgseg_ros.nodes.eye_statistics import EyeStatistics
     from surgseg_ros.nodes.frame_slots import FrameSlots
     from surgseg_ros.nodes.pairing_statistics import PairingStatistics
+    from surgseg_ros.nodes.stereo_statistics import StereoStatistics
 
     statistics = EyeStatistics()
     statistics.record_rejection('<cause>', 'text')
@@ -178,7 +179,9 @@ def test_the_tables_of_diagnostics_have_every_key(red_checkpoint):
     statuses = {
         '### `<node>: model`': model_status('', Segmenter(red_checkpoint, 'cpu', backend='torch')),
         '### `<node>: left`, `<node>: right`': eye_status('', counts, statistics.summary(), {}),
-        '### `<node>: stereo`': pairing_status('', PairingStatistics().summary()),
+        '### `<node>: stereo`': stereo_status(
+            '', PairingStatistics().summary(), StereoStatistics().summary(), {}
+        ),
     }
     for heading, status in statuses.items():
         rows = tables(section(REFERENCE, heading))[0]

@@ -25,6 +25,7 @@ from surgseg_ros.nodes.eye_statistics import EyeSummary
 from surgseg_ros.nodes.frame_slots import FrameCounts
 from surgseg_ros.nodes.image_encoding import quote
 from surgseg_ros.nodes.pairing_statistics import PairingSummary
+from surgseg_ros.nodes.stereo_statistics import StereoSummary
 from surgseg_ros.nodes.variant_choice import VariantState
 
 MOST = 0.5
@@ -194,22 +195,35 @@ def eye_status(
     )
 
 
-def pairing_status(name: str, summary: PairingSummary) -> DiagnosticStatus:
+def stereo_status(
+    name: str,
+    pairing: PairingSummary,
+    stereo: StereoSummary,
+    problems: Mapping[str, str],
+) -> DiagnosticStatus:
     """
-    Describe how well both eyes belong together.
+    Describe how well both eyes belong together, and what comes of it.
 
     :param name: of the status
+    :param problems: explanations by kind
     """
-    fraction, gap = summary.paired_fraction, summary.stamp_gap_ms
+    fraction, gap, times = pairing.paired_fraction, pairing.stamp_gap_ms, stereo.processing_ms
+    apart = 'no pair yet' if gap is None else f'stamps {gap[0]:.1f} ms apart'
     return DiagnosticStatus(
         name=name,
-        level=DiagnosticStatus.OK,
-        message='no pair yet' if gap is None else f'stamps {gap[0]:.1f} ms apart',
+        level=DiagnosticStatus.WARN if problems else DiagnosticStatus.OK,
+        message='; '.join(problems.values() or filter(None, (apart, stereo.problem))),
         values=_values(
             {
                 'paired_fraction': 'n/a' if fraction is None else f'{fraction:.3f}',
                 'stamp_gap_p50_ms': 'n/a' if gap is None else f'{gap[0]:.3f}',
                 'stamp_gap_p95_ms': 'n/a' if gap is None else f'{gap[1]:.3f}',
+                'positions': stereo.problem or 'published',
+                'pairs': stereo.pairs,
+                'located': stereo.located,
+                'unsynchronized': stereo.unsynchronized,
+                'positions_p50_ms': 'n/a' if times is None else f'{times[0]:.3f}',
+                'positions_p95_ms': 'n/a' if times is None else f'{times[1]:.3f}',
             }
         ),
     )

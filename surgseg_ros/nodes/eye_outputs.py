@@ -22,15 +22,9 @@ from typing import Any
 from builtin_interfaces.msg import Duration as DurationMsg
 import numpy as np
 from rclpy.duration import Duration
-from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.lifecycle import LifecycleNode
 from rclpy.lifecycle import LifecyclePublisher
 from rclpy.publisher import Publisher
-from rclpy.qos import DurabilityPolicy
-from rclpy.qos import HistoryPolicy
-from rclpy.qos import QoSProfile
-from rclpy.qos import ReliabilityPolicy
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
@@ -46,14 +40,11 @@ from surgseg_ros.nodes.frame_stages import Answer
 from surgseg_ros.nodes.images import array_to_image
 from surgseg_ros.nodes.instrument_markers import make_instrument_markers
 from surgseg_ros.nodes.instrument_messages import region_to_instrument
+from surgseg_ros.nodes.managed_publishers import ManagedPublishers
 from surgseg_ros.nodes.parameters import ParameterTable
-from surgseg_ros.nodes.qos_conflicts import explain_refused_subscriber
-from surgseg_ros.nodes.qos_conflicts import has_refused_subscriber
-from surgseg_ros.nodes.qos_conflicts import RefusedPeers
 from surgseg_ros.perception.overlay import draw_instruments
 from surgseg_ros.perception.overlay import draw_overlay
 
-IMAGE_DEPTH = 1
 INSTRUMENTS_DEPTH = 10
 
 
@@ -72,41 +63,38 @@ class EyeOutputs:
         self._node = node
         self._eye = eye
         self._parameters = parameters
-        self._managed: list[LifecyclePublisher] = []
-        self._refused = RefusedPeers(node, has_refused_subscriber)
+        self._publishers = ManagedPublishers(node, f'~/{eye}')
         self.camera_info: CameraInfo | None = None
         """The newest calibration that came from the camera."""
-        self._label_image = self._create(Image, 'label_image')
-        self._instruments = self._create(InstrumentArray, 'instruments', INSTRUMENTS_DEPTH)
-        self._confidence = self._create(Image, 'confidence')
-        self._color = self._create(Image, 'color')
-        self._overlay = self._create(Image, 'overlay')
-        self._overlay_jpeg = self._create(CompressedImage, 'overlay/compressed')
-        self._markers = self._create(MarkerArray, 'markers')
-        self._camera_info = self._create(CameraInfo, 'camera_info')
+        self._label_image = self._publishers.create(Image, 'label_image')
+        self._instruments = self._publishers.create(
+            InstrumentArray, 'instruments', INSTRUMENTS_DEPTH
+        )
+        self._confidence = self._publishers.create(Image, 'confidence')
+        self._color = self._publishers.create(Image, 'color')
+        self._overlay = self._publishers.create(Image, 'overlay')
+        self._overlay_jpeg = self._publishers.create(CompressedImage, 'overlay/compressed')
+        self._markers = self._publishers.create(MarkerArray, 'markers')
+        self._camera_info = self._publishers.create(CameraInfo, 'camera_info')
         self._detections: LifecyclePublisher | None = None
         self._label_info: Publisher | None = None
         self._announced: tuple[str, float] | None = None
         if vision_messages.AVAILABLE:
-            self._detections = self._create(
+            self._detections = self._publishers.create(
                 vision_messages.Detection2DArray, 'detections', INSTRUMENTS_DEPTH
             )
-            self._label_info = self._create_label_info()
+            self._label_info = self._publishers.create_latched(
+                vision_messages.LabelInfo, 'label_info'
+            )
 
     def destroy(self) -> None:
         """Destroy all publishers."""
-        for publisher in self._managed:
-            self._node.destroy_lifecycle_publisher(publisher)
-        if self._label_info is not None:
-            self._node.destroy_publisher(self._label_info)
+        self._publishers.destroy()
 
     @property
     def refused(self) -> dict[str, str]:
         """Return an explanation for each topic with a subscriber whose QoS does not fit."""
-        publishers: list[Publisher[Any]] = [*self._managed]
-        if self._label_info is not None:
-            publishers.append(self._label_info)
-        return self._refused.present(publishers)
+        return self._publishers.refused
 
     def announce_classes(self, label_set: LabelSet) -> None:
         """Tell everybody, late joiners too, what the label image means; no news, no message."""
@@ -190,48 +178,8 @@ class EyeOutputs:
             preprocess=_duration(frame.decode_s + segmentation.preprocess_s),
             inference=_duration(segmentation.inference_s),
             postprocess=_duration(segmentation.postprocess_s),
+            geometry=_duration(answer.geometry_s),
         )
-
-    def _create(
-        self, message_type: type, name: str, depth: int = IMAGE_DEPTH
-    ) -> LifecyclePublisher:
-        publisher: LifecyclePublisher = self._node.create_lifecycle_publisher(
-            message_type,
-            f'~/{self._eye}/{name}',
-            QoSProfile(
-                history=HistoryPolicy.KEEP_LAST,
-                depth=depth,
-                reliability=ReliabilityPolicy.RELIABLE,
-            ),
-            event_callbacks=self._event_callbacks(name),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-        )
-        self._managed.append(publisher)
-        return publisher
-
-    def _create_label_info(self) -> Publisher:
-        """Create a publisher that is not managed: the classes are known before activation."""
-        return self._node.create_publisher(
-            vision_messages.LabelInfo,
-            f'~/{self._eye}/label_info',
-            QoSProfile(
-                history=HistoryPolicy.KEEP_LAST,
-                depth=1,
-                reliability=ReliabilityPolicy.RELIABLE,
-                durability=DurabilityPolicy.TRANSIENT_LOCAL,
-            ),
-            event_callbacks=self._event_callbacks('label_info'),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-        )
-
-    def _event_callbacks(self, name: str) -> PublisherEventCallbacks:
-        topic = self._node.resolve_topic_name(f'~/{self._eye}/{name}')
-
-        def note_refusal(event: Any) -> None:
-            explanation = explain_refused_subscriber(topic, event.last_policy_kind)
-            self._refused.note(topic, explanation)
-
-        return PublisherEventCallbacks(incompatible_qos=note_refusal)
 
 
 class _Views:

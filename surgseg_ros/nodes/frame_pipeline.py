@@ -40,6 +40,7 @@ from surgseg_ros.nodes.inference_stage import Recover
 from surgseg_ros.nodes.pairing_statistics import PairingStatistics
 from surgseg_ros.nodes.parameters import ParameterTable
 from surgseg_ros.nodes.result_publisher import ResultPublisher
+from surgseg_ros.nodes.stereo_stage import StereoStage
 from surgseg_ros.nodes.variant_choice import CameraInterval
 from surgseg_ros.nodes.variant_choice import VariantState
 
@@ -67,6 +68,7 @@ class FramePipeline:
     :param parameters: those of the node, read anew for every frame
     :param recover: asked after a failed inference, in the inference thread; may return another
         segmenter to go on with
+    :param stereo: gets the results of both eyes, if there are two
     """
 
     def __init__(
@@ -76,7 +78,9 @@ class FramePipeline:
         outputs: Mapping[str, EyeOutputs],
         parameters: ParameterTable,
         recover: Recover,
+        stereo: StereoStage | None = None,
     ) -> None:
+        self.stereo = stereo
         self._clock = node.get_clock()
         self._logger = node.get_logger()
         self._parameters = parameters
@@ -171,6 +175,8 @@ class FramePipeline:
         while batch := self._finished.take():
             results = self._publisher.publish_results(batch)
             self._judge_latency(batch)
+            if self.stereo is not None:
+                self.stereo.process([answer for answer, _ in results])
             self._publisher.follow_up(results)
 
     def _judge_latency(self, batch: SegmentedBatch) -> None:

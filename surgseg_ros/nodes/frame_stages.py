@@ -154,6 +154,7 @@ class Answer:
     :param region: the part of the image that the network saw
     :param place: among the frames of its eye
     :param segmentation: label image and confidence of the size of the whole image
+    :param geometry_s: time of finding the instruments (s), part of ``postprocess_s``
     :param model: name of the checkpoint
     :param label_set: classes of the label image
     """
@@ -163,5 +164,6 @@ class Answer:
     place: FramePlace
     segmentation: Segmentation
     found: InstrumentSet
+    geometry_s: float
     model: str
     label_set: LabelSet

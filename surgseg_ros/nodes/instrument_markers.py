@@ -31,6 +31,7 @@ from visualization_msgs.msg import MarkerArray
 from surgseg_ros.data.label_sets import LabelSet
 from surgseg_ros.msg import Instrument
 from surgseg_ros.msg import InstrumentArray
+from surgseg_ros.msg import StereoInstrument
 
 AXIS, CENTROID, TIP, NAME = 'axis', 'centroid', 'tip', 'name'
 """Namespaces of the markers: RViz can hide each of them."""
@@ -39,7 +40,7 @@ LIFETIME_S = 1
 """Markers vanish when no image came for this long, so that nobody trusts old ones."""
 
 _WHITE = (255, 255, 255)
-_TIP_COLOR = (255, 0, 128)
+TIP_COLOR = (255, 0, 128)
 _OPENCV_MODELS = ('plumb_bob', 'rational_polynomial')
 
 # Sizes in pixels of a 640 pixels wide image, so that they look alike at every size and depth.
@@ -83,7 +84,7 @@ def make_instrument_markers(
     plane = _Plane(array, camera_info, depth_m)
     markers = [Marker(header=array.header, action=Marker.DELETEALL)]
     for index, instrument in enumerate(array.instruments):
-        color = _color_of(instrument, colors_by_class)
+        color = color_of(instrument, colors_by_class)
         for marker in _draw(instrument, color, plane):
             marker.header = array.header
             marker.id = instrument.track_id if instrument.track_id >= 0 else -1 - index
@@ -149,7 +150,8 @@ def _check(array: InstrumentArray, camera_info: CameraInfo) -> None:
         )
 
 
-def _color_of(instrument: Instrument, label_set: LabelSet) -> Sequence[int]:
+def color_of(instrument: Instrument | StereoInstrument, label_set: LabelSet) -> Sequence[int]:
+    """Return the color of an instrument's class, white for merged classes."""
     if instrument.class_id < label_set.num_classes:
         return label_set.colors[instrument.class_id].tolist()
     return _WHITE
@@ -165,19 +167,19 @@ def _draw(instrument: Instrument, color: Sequence[int], plane: _Plane) -> Iterat
         type=Marker.LINE_LIST,
         pose=_pose(Point()),
         scale=Vector3(x=plane.length(_AXIS_WIDTH)),
-        color=_rgba(color),
+        color=make_color(color),
         points=[plane.point(x - dx, y - dy), plane.point(x + dx, y + dy)],
     )
     yield _sphere(CENTROID, centroid, plane.length(_CENTROID_DIAMETER), color)
     if instrument.tip_valid:
         tip = plane.point(instrument.tip.x, instrument.tip.y)
-        yield _sphere(TIP, tip, plane.length(_TIP_DIAMETER), _TIP_COLOR)
+        yield _sphere(TIP, tip, plane.length(_TIP_DIAMETER), TIP_COLOR)
     yield Marker(
         ns=NAME,
         type=Marker.TEXT_VIEW_FACING,
         pose=_pose(plane.point(x, y - plane.pixels(_NAME_OFFSET))),
         scale=Vector3(z=plane.length(_NAME_HEIGHT)),
-        color=_rgba(color),
+        color=make_color(color),
         text=f'{instrument.class_name} {instrument.score:.2f}',
     )
 
@@ -188,7 +190,7 @@ def _sphere(namespace: str, center: Point, diameter: float, color: Sequence[int]
         type=Marker.SPHERE,
         pose=_pose(center),
         scale=Vector3(x=diameter, y=diameter, z=diameter),
-        color=_rgba(color),
+        color=make_color(color),
     )
 
 
@@ -198,6 +200,7 @@ def _pose(position: Point) -> Pose:
     return pose
 
 
-def _rgba(color: Sequence[int]) -> ColorRGBA:
+def make_color(color: Sequence[int]) -> ColorRGBA:
+    """Make an opaque color of red, green and blue, 0 to 255."""
     red, green, blue = (value / 255 for value in color)
     return ColorRGBA(r=red, g=green, b=blue, a=1.0)

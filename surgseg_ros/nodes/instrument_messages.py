@@ -15,6 +15,7 @@
 """Conversion of found instruments to messages."""
 
 from collections.abc import Sequence
+import math
 
 from sensor_msgs.msg import RegionOfInterest
 
@@ -41,6 +42,8 @@ def region_to_instrument(region: Region) -> Instrument:
         track_id=NOT_TRACKED,
         centroid=_point(region.centroid),
         centroid_covariance=[float(value) for value in region.centroid_covariance],
+        velocity=_point((math.nan, math.nan)),
+        velocity_covariance=[math.nan] * 3,
         orientation=float(region.orientation),
         major_axis_length=float(region.major_axis_length),
         minor_axis_length=float(region.minor_axis_length),

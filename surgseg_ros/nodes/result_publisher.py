@@ -101,19 +101,22 @@ class ResultPublisher:
         start_s = time.monotonic()
         frame = segmented.frame
         whole = self._restore(segmented.segmentation, segmented.region, size_of(frame.image))
+        found_s = time.monotonic()
         found = find_instruments(
             whole.label_image,
             batch.label_set,
             confidence=whole.confidence,
             min_area=self._parameters['min_area_px'],
         )
-        postprocess_s = whole.postprocess_s + time.monotonic() - start_s
+        end_s = time.monotonic()
+        postprocess_s = whole.postprocess_s + end_s - start_s
         return Answer(
             frame=frame,
             region=segmented.region,
             place=self._ledger.slots.place(frame.eye, frame.taken),
             segmentation=replace(whole, postprocess_s=postprocess_s),
             found=found,
+            geometry_s=end_s - found_s,
             model=batch.model,
             label_set=batch.label_set,
         )

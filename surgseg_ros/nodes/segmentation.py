@@ -43,7 +43,7 @@ from surgseg_ros.nodes.diagnostics import find_eye_problems
 from surgseg_ros.nodes.diagnostics import find_frame_id_notes
 from surgseg_ros.nodes.diagnostics import idle_status
 from surgseg_ros.nodes.diagnostics import model_status
-from surgseg_ros.nodes.diagnostics import pairing_status
+from surgseg_ros.nodes.diagnostics import stereo_status
 from surgseg_ros.nodes.eye_outputs import EyeOutputs
 from surgseg_ros.nodes.frame_pipeline import FramePipeline
 from surgseg_ros.nodes.parameters import ParameterTable
@@ -51,6 +51,8 @@ from surgseg_ros.nodes.problem_log import ProblemLog
 from surgseg_ros.nodes.segmentation_parameters import PARAMETERS
 from surgseg_ros.nodes.segmenter_loader import SegmenterLoader
 from surgseg_ros.nodes.segmenter_loader import USER_ERRORS
+from surgseg_ros.nodes.stereo_outputs import StereoOutputs
+from surgseg_ros.nodes.stereo_stage import StereoStage
 from surgseg_ros.srv import LoadModel
 
 DIAGNOSTICS_PERIOD_S = 1.0
@@ -69,6 +71,7 @@ class SegmentationNode(LifecycleNode):
         self._segmenter: Segmenter | None = None
         self._pipeline: FramePipeline | None = None
         self._outputs: dict[str, EyeOutputs] = {}
+        self._stereo_outputs: StereoOutputs | None = None
         self._inputs: dict[str, CameraInput] = {}
         self._loading: threading.Thread | None = None
         self._problem = ''
@@ -159,6 +162,8 @@ class SegmentationNode(LifecycleNode):
         self._segmenter = self._loader.load(self._settings['checkpoint'])
         eyes = list(dict.fromkeys(self._settings['eyes']))
         self._outputs = {eye: EyeOutputs(self, eye, self._settings) for eye in eyes}
+        if len(eyes) > 1:
+            self._stereo_outputs = StereoOutputs(self)
         self._announce_classes()
         self._problem = ''
 
@@ -179,7 +184,12 @@ class SegmentationNode(LifecycleNode):
     def _activate(self) -> None:
         assert self._segmenter is not None
         self._pipeline = FramePipeline(
-            self, self._segmenter, self._outputs, self._settings, self._recover
+            self,
+            self._segmenter,
+            self._outputs,
+            self._settings,
+            self._recover,
+            self._make_stereo_stage(),
         )
         self._pipeline.start()
         self._subscribe()
@@ -190,6 +200,11 @@ class SegmentationNode(LifecycleNode):
             f'backend {self._segmenter.backend} {self._segmenter.precision} '
             f'({self._segmenter.backend_reason}); waiting for images on {topics}'
         )
+
+    def _make_stereo_stage(self) -> StereoStage | None:
+        if self._stereo_outputs is None:
+            return None
+        return StereoStage(self, self._outputs, self._stereo_outputs, self._settings)
 
     def _subscribe(self) -> None:
         assert self._pipeline is not None
@@ -218,6 +233,9 @@ class SegmentationNode(LifecycleNode):
         for outputs in self._outputs.values():
             outputs.destroy()
         self._outputs = {}
+        if self._stereo_outputs is not None:
+            self._stereo_outputs.destroy()
+        self._stereo_outputs = None
         if self._segmenter is not None:
             self._segmenter.close()
         self._segmenter = None
@@ -332,8 +350,19 @@ class SegmentationNode(LifecycleNode):
         if self._pipeline is None:
             return
         yield from self._eye_statuses(name, self._pipeline)
-        if len(self._outputs) > 1:
-            yield pairing_status(f'{name}: stereo', self._pipeline.pairing.summary())
+        if self._pipeline.stereo is not None:
+            yield self._stereo_status(name, self._pipeline.stereo)
+
+    def _stereo_status(self, name: str, stage: StereoStage) -> DiagnosticStatus:
+        assert self._pipeline is not None
+        summary = stage.statistics.summary()
+        problems = {} if self._stereo_outputs is None else self._stereo_outputs.refused
+        if summary.is_fault:
+            problems = problems | {'positions': summary.problem}
+        self._problem_log.update('stereo', problems)
+        return stereo_status(
+            f'{name}: stereo', self._pipeline.pairing.summary(), summary, problems
+        )
 
     def _eye_statuses(self, name: str, pipeline: FramePipeline) -> Iterator[DiagnosticStatus]:
         summaries = {eye: pipeline.summary(eye) for eye in self._outputs}

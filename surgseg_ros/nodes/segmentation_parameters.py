@@ -29,8 +29,10 @@ from surgseg_ros.perception.image_quality import DEFAULT_FROZEN_AFTER_S
 from surgseg_ros.perception.image_quality import DEFAULT_OVEREXPOSED_ABOVE
 from surgseg_ros.perception.instruments import DEFAULT_MIN_AREA
 from surgseg_ros.perception.overlay import DEFAULT_ALPHA
+from surgseg_ros.perception.stereo_matching import StereoOptions
 
-RAW, COMPRESSED = 'raw', 'compressed'
+RAW, COMPRESSED, RECTIFIED, OFF = 'raw', 'compressed', 'rectified', 'off'
+DEFAULT_STEREO = StereoOptions()
 EIGHT_K_PIXELS = 7680 * 4320
 DDS_IMAGE_PIXELS = 2**28
 """More pixels than any camera has; three bytes each, they still fit one DDS message."""
@@ -243,6 +245,52 @@ _OUTPUT = (
     ),
 )
 
+_STEREO = (
+    NodeParameter(
+        'stereo',
+        AUTO,
+        'auto: publish positions in space once both eyes have a calibration; off: never.',
+        Change.ALWAYS,
+        choices=(AUTO, OFF),
+    ),
+    NodeParameter(
+        'stereo_sync_tolerance_ms',
+        25.0,
+        'Images whose stamps differ by no more than this are a pair for positions (ms).',
+        Change.ALWAYS,
+        bounds=(0.0, 1000.0),
+    ),
+    NodeParameter(
+        'stereo_images',
+        AUTO,
+        'What the images are: raw, rectified, or auto: rectified if the name of the topic has '
+        '"rect" in it.',
+        Change.ALWAYS,
+        choices=(AUTO, RAW, RECTIFIED),
+    ),
+    NodeParameter(
+        'stereo_calibration_std_px',
+        DEFAULT_STEREO.calibration_std_px,
+        'Standard deviation of a disparity because of the calibration (px).',
+        Change.ALWAYS,
+        bounds=(0.0, 100.0),
+    ),
+    NodeParameter(
+        'stereo_min_depth_m',
+        DEFAULT_STEREO.min_depth,
+        'Nearer instruments are not believed (m).',
+        Change.ALWAYS,
+        bounds=(0.001, 1.0),
+    ),
+    NodeParameter(
+        'stereo_max_depth_m',
+        DEFAULT_STEREO.max_depth,
+        'Farther instruments are not believed (m).',
+        Change.ALWAYS,
+        bounds=(0.01, 10.0),
+    ),
+)
+
 _WARNINGS = (
     NodeParameter(
         'input_timeout_s',
@@ -300,5 +348,6 @@ PARAMETERS = (
     *_INPUT,
     *_NETWORK,
     *_OUTPUT,
+    *_STEREO,
     *_WARNINGS,
 )

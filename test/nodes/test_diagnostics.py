@@ -26,10 +26,11 @@ from surgseg_ros.nodes.diagnostics import EyeLimits
 from surgseg_ros.nodes.diagnostics import find_eye_problems
 from surgseg_ros.nodes.diagnostics import find_frame_id_notes
 from surgseg_ros.nodes.diagnostics import idle_status
-from surgseg_ros.nodes.diagnostics import pairing_status
+from surgseg_ros.nodes.diagnostics import stereo_status
 from surgseg_ros.nodes.eye_statistics import EyeSummary
 from surgseg_ros.nodes.frame_slots import FrameCounts
 from surgseg_ros.nodes.pairing_statistics import PairingSummary
+from surgseg_ros.nodes.stereo_statistics import StereoSummary
 from surgseg_ros.perception.image_quality import QualityReport
 
 COUNTS = FrameCounts(received=10, processed=5, replaced=2, stale=1, rejected=1, pending=1)
@@ -151,11 +152,28 @@ def test_frame_ids_that_tf_cannot_use_are_noted():
     assert 'both eyes' in same['right']
 
 
+NO_POSITIONS = StereoSummary('', False, 0, 0, 0, None)
+
+
 def test_pairs_and_their_gap():
-    status = pairing_status('stereo', PairingSummary(0.5, (1.25, 3.0)))
+    pairing = PairingSummary(0.5, (1.25, 3.0))
+    status = stereo_status('stereo', pairing, NO_POSITIONS, {})
     assert status.message == 'stamps 1.2 ms apart'
     assert values_of(status)['paired_fraction'] == '0.500'
-    assert pairing_status('stereo', PairingSummary(None, None)).message == 'no pair yet'
+    nothing = stereo_status('stereo', PairingSummary(None, None), NO_POSITIONS, {})
+    assert nothing.message == 'no pair yet'
+
+
+def test_positions_and_why_there_are_none():
+    pairing = PairingSummary(1.0, (0.0, 0.0))
+    missing = replace(NO_POSITIONS, problem='no right/camera_info came')
+    status = stereo_status('stereo', pairing, missing, {})
+    assert status.level == DiagnosticStatus.OK
+    assert values_of(status)['positions'] == 'no right/camera_info came'
+    assert 'no right/camera_info came' in status.message
+    faulty = stereo_status('stereo', pairing, missing, {'positions': 'the eyes are swapped'})
+    assert faulty.level == DiagnosticStatus.WARN
+    assert faulty.message == 'the eyes are swapped'
 
 
 @pytest.mark.parametrize(
