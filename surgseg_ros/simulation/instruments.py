@@ -28,6 +28,9 @@ from surgseg_ros.simulation.meshes import sweep
 SHAFT_RADIUS_M = 0.0042
 SHAFT_LENGTH_M = 0.25
 
+JAW_TIP_GAP_M = 0.0004
+"""Distance of each jaw's tip from the middle plane of the closed jaws."""
+
 MAX_WRIST_ANGLE_RAD = 1.1
 MAX_JAW_ANGLE_RAD = 1.2
 
@@ -170,7 +173,7 @@ class InstrumentBuilder:
             self._kind.add_jaw(self, jaw, side)
             jaw.add_site(
                 name=f'{name}_{joint}_tip',
-                pos=(side * 0.0004, self._kind.tip_offset, self._kind.jaw_length),
+                pos=(side * JAW_TIP_GAP_M, self._kind.tip_offset, self._kind.jaw_length),
             )
         return self.labels
 
@@ -193,7 +196,9 @@ class InstrumentBuilder:
         :param axis: direction of the local z axis, instead of ``end``
         """
         name = f'instrument{self._id}_geom{len(self.labels)}'
-        geom = body.add_geom(name=name, type=kind, contype=0, conaffinity=0)
+        geom = body.add_geom(
+            name=name, type=kind, contype=0, conaffinity=0, group=geom_group(self._id)
+        )
         geom.size[: len(size)] = size
         geom.rgba = (*material.color, 1.0)
         if end is None:
@@ -227,6 +232,7 @@ class InstrumentBuilder:
             meshname=name,
             contype=0,
             conaffinity=0,
+            group=geom_group(self._id),
         )
         geom.rgba = (*material.color, 1.0)
         self.labels.append(
@@ -328,18 +334,63 @@ class InstrumentBuilder:
         )
 
 
-def joint_angles(rotation: np.ndarray, trocar: np.ndarray, wrist: np.ndarray) -> np.ndarray:
+def geom_group(instrument_id: int) -> int:
+    """Return the geom group of an instrument; all that is no instrument is in group 0."""
+    return instrument_id
+
+
+def joint_angles(
+    rotation: np.ndarray,
+    trocar: np.ndarray,
+    goal: np.ndarray,
+    offset: np.ndarray | tuple[float, float, float] = (0.0, 0.0, 0.0),
+) -> np.ndarray:
     """
-    Return yaw, pitch and insertion that bring the wrist to a point.
+    Return yaw, pitch and insertion that bring the wrist, or a point fixed to it, to a goal.
 
     :param rotation: (3, 3) of :meth:`InstrumentBuilder.build`
     :param trocar: (3,) m
-    :param wrist: (3,) m, wanted position of the wrist pitch axis in the world
+    :param goal: (3,) m, wanted position in the world
+    :param offset: (3,) m, from the wrist pitch axis to the point, in the frame of the shaft that
+        does not roll
     :return: (3,) rad, rad, m
     """
-    x, y, z = rotation.T @ (wrist - trocar)
-    distance = float(np.sqrt(x * x + y * y + z * z))
-    return np.array([np.arctan2(x, z), -np.arcsin(y / distance), distance])
+    x, y, z = rotation.T @ (goal - trocar)
+    aside, above, ahead = offset
+    across = np.hypot(x, z)
+    reach = np.sqrt(across**2 - aside**2)
+    depth = np.sqrt(reach**2 + y**2 - above**2)
+    yaw = np.arctan2(x, z) - np.arcsin(aside / across)
+    pitch = np.arctan2(above, depth) - np.arctan2(y, reach)
+    return np.array([yaw, pitch, depth - ahead])
+
+
+def tip_offset(
+    kind: InstrumentType, roll: float, wrist_pitch: float, wrist_yaw: float, jaw_angle: float
+) -> np.ndarray:
+    """
+    Return the way from the wrist pitch axis to the middle of both jaw tips.
+
+    :param kind: which instrument
+    :param roll: rad
+    :param wrist_pitch: rad
+    :param wrist_yaw: mean of both jaw joints in rad
+    :param jaw_angle: between both jaws in rad
+    :return: (3,) m, in the frame of the shaft that does not roll
+    """
+    half = jaw_angle / 2
+    along = kind.jaw_length * np.cos(half) - JAW_TIP_GAP_M * np.sin(half)
+    x = along * np.sin(wrist_yaw)
+    z = along * np.cos(wrist_yaw) + kind.wrist_length
+    y = kind.tip_offset * np.cos(wrist_pitch) - z * np.sin(wrist_pitch)
+    z = kind.tip_offset * np.sin(wrist_pitch) + z * np.cos(wrist_pitch)
+    return np.array(
+        [
+            x * np.cos(roll) - y * np.sin(roll),
+            x * np.sin(roll) + y * np.cos(roll),
+            z,
+        ]
+    )
 
 
 def _quaternion_to(axis: tuple[float, float, float]) -> np.ndarray:

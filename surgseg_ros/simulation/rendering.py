@@ -97,6 +97,7 @@ class IdentityRenderer:
         self._scene.flags[mujoco.mjtRndFlag.mjRND_SKYBOX] = False
         self._options = mujoco.MjvOption()
         self._options.sitegroup[:] = 0
+        self._options.geomgroup[:] = 1
         self._view = mujoco.MjvCamera()
         self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_50)
         self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
@@ -108,7 +109,7 @@ class IdentityRenderer:
         self._free = weakref.finalize(self, _free, self._gl, self._context)
 
     def update(self, data: mujoco.MjData) -> None:
-        """Take over the poses of a state; call it once before both eyes are rendered."""
+        """Take over the poses of a state, which are rendered until the next call."""
         mujoco.mjv_updateScene(
             self._model,
             data,

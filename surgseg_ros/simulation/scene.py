@@ -15,8 +15,6 @@
 
 """A MuJoCo scene: tissue, instruments, distractors, endoscope, and how they move."""
 
-from dataclasses import dataclass
-
 import mujoco
 import numpy as np
 
@@ -26,11 +24,15 @@ from surgseg_ros.simulation.instruments import GeomLabel
 from surgseg_ros.simulation.instruments import INSTRUMENT_TYPES
 from surgseg_ros.simulation.instruments import InstrumentBuilder
 from surgseg_ros.simulation.instruments import InstrumentType
-from surgseg_ros.simulation.instruments import joint_angles
 from surgseg_ros.simulation.instruments import JOINTS
-from surgseg_ros.simulation.instruments import MAX_WRIST_ANGLE_RAD
 from surgseg_ros.simulation.instruments import SHAFT_RADIUS_M
 from surgseg_ros.simulation.materials import draw_look
+from surgseg_ros.simulation.motion import Instrument
+from surgseg_ros.simulation.motion import InstrumentScript
+from surgseg_ros.simulation.motion import ScriptedInstrument
+from surgseg_ros.simulation.motion import ScriptView
+from surgseg_ros.simulation.motion import Wander
+from surgseg_ros.simulation.motion import WanderingInstrument
 from surgseg_ros.simulation.options import SceneOptions
 from surgseg_ros.simulation.randomness import make_rng
 from surgseg_ros.simulation.randomness import Stream
@@ -48,80 +50,31 @@ _SLOPE_STEP = 0.3
 _BASE_THICKNESS_M = 0.01
 
 
-class Wander:
-    """
-    Smooth seeded motion: a sum of sinusoids in every channel, within -1..1.
-
-    :param rng: draws amplitudes, frequencies and phases
-    :param channels: independent values
-    :param speed: factor on all frequencies
-    """
-
-    def __init__(self, rng: np.random.Generator, channels: int, speed: float = 1.0) -> None:
-        weights = rng.uniform(0.3, 1.0, (channels, 3))
-        self._weights = weights / weights.sum(axis=1, keepdims=True)
-        self._rates = (
-            speed * 2 * np.pi * rng.uniform((0.05, 0.15, 0.35), (0.15, 0.35, 0.7), (channels, 3))
-        )
-        self._phases = rng.uniform(0, 2 * np.pi, (channels, 3))
-
-    def at(self, time: float) -> np.ndarray:
-        """Return the (channels,) values at a time in s."""
-        return (self._weights * np.sin(self._rates * time + self._phases)).sum(axis=1)
-
-
-@dataclass
-class Instrument:
-    """
-    One instrument of a scene.
-
-    :param instrument_id: 1..n
-    :param kind: which instrument
-    :param trocar: (3,) m, in the world
-    :param rotation: (3, 3) of the trocar
-    :param wrist: (3,) m, mean position of the wrist in the world
-    :param posture: (4,) rad, mean roll, wrist pitch, wrist yaw and jaw angle
-    :param path: drives wrist position and posture
-    :param extent: m, amplitude of the wrist's motion
-    """
-
-    instrument_id: int
-    kind: InstrumentType
-    trocar: np.ndarray
-    rotation: np.ndarray
-    wrist: np.ndarray
-    posture: np.ndarray
-    path: Wander
-    extent: float
-
-    def joints_at(self, time: float) -> np.ndarray:
-        """Return the joint positions in the order of ``JOINTS`` at a time in s."""
-        values = self.path.at(time)
-        yaw, pitch, insertion = joint_angles(
-            self.rotation, self.trocar, self.wrist + self.extent * values[:3]
-        )
-        roll, wrist_pitch, wrist_yaw, jaw = self.posture + values[3:] * (0.6, 0.5, 0.5, 0.5)
-        wrist_pitch, wrist_yaw = np.clip(
-            (wrist_pitch, wrist_yaw), -MAX_WRIST_ANGLE_RAD, MAX_WRIST_ANGLE_RAD
-        )
-        half = np.clip(jaw, 0.0, self.kind.max_jaw_angle) / 2
-        return np.array(
-            [yaw, pitch, insertion, roll, wrist_pitch, wrist_yaw + half, wrist_yaw - half]
-        )
-
-
 class Scene:
     """
     Everything in front of the endoscope, and the endoscope.
 
     :param options: what to build; equal options build equal scenes
     :param camera: intrinsics, used to place the instruments in view
+    :param scripts: one an instrument; empty: the instruments move about at random
+    :raises ValueError: if there are scripts, but not one an instrument
     """
 
-    def __init__(self, options: SceneOptions, camera: StereoCamera) -> None:
+    def __init__(
+        self,
+        options: SceneOptions,
+        camera: StereoCamera,
+        scripts: tuple[InstrumentScript, ...] = (),
+    ) -> None:
+        if scripts and len(scripts) != options.num_instruments:
+            raise ValueError(
+                f'{len(scripts)} scripts for {options.num_instruments} instruments; '
+                "give one an instrument or change the option 'num_instruments'"
+            )
         rng = make_rng(options.seed, Stream.INSTRUMENTS)
         self._options = options
         self._camera = camera
+        self._scripts = scripts
         self.tissue: Tissue = make_tissue(options, make_rng(options.seed, Stream.TISSUE))
         self._target = np.array([0.0, 0.0, self.height_at(0.0, 0.0)])
         self._azimuth, self._roll = rng.uniform(0, 2 * np.pi), rng.normal(0, 0.25)
@@ -227,11 +180,14 @@ class Scene:
     def _add_instruments(self, spec: mujoco.MjSpec, rng: np.random.Generator) -> list[Instrument]:
         options = self._options
         entries = _entry_angles(rng, options.num_instruments)
-        instruments = []
+        instruments: list[Instrument] = []
         for index, entry in enumerate(entries):
             instrument_rng = np.random.default_rng(rng.integers(2**63))
             kind = self._draw_kind(instrument_rng, index)
-            instrument = self._place(instrument_rng, index + 1, kind, entry)
+            if self._scripts:
+                instrument = self._place_scripted(index + 1, kind, self._scripts[index])
+            else:
+                instrument = self._place(instrument_rng, index + 1, kind, entry)
             builder = InstrumentBuilder(
                 spec,
                 instrument.instrument_id,
@@ -268,7 +224,7 @@ class Scene:
         direction = self._free_direction(tip, toward, rng.uniform(0.15, 1.0), rotation)
         wrist = tip - direction * (kind.wrist_length + kind.jaw_length)
         motion = options.motion
-        return Instrument(
+        return WanderingInstrument(
             instrument_id,
             kind,
             wrist - _TROCAR_DISTANCE_M * direction,
@@ -279,6 +235,24 @@ class Scene:
             ),
             Wander(rng, 7, motion),
             min(motion, 2.0) * rng.uniform(0.004, 0.012),
+        )
+
+    def _place_scripted(
+        self, instrument_id: int, kind: InstrumentType, script: InstrumentScript
+    ) -> Instrument:
+        """Choose the trocar so that the shaft enters as scripted at the first waypoint."""
+        position, rotation = self.endoscope_at(0.0)
+        view = ScriptView(self._camera, position, rotation)
+        direction = rotation @ [-np.cos(script.entry), -np.sin(script.entry), script.slope]
+        direction /= np.linalg.norm(direction)
+        behind = kind.wrist_length + kind.jaw_length + _TROCAR_DISTANCE_M
+        return ScriptedInstrument(
+            instrument_id,
+            kind,
+            view.position_of(script.waypoints[0]) - behind * direction,
+            _frame_along(direction),
+            script,
+            view,
         )
 
     def _free_direction(

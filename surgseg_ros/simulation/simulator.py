@@ -26,12 +26,15 @@ import numpy as np
 from surgseg_ros.data import get_label_set
 from surgseg_ros.simulation.camera import StereoCamera
 from surgseg_ros.simulation.effects import ImageEffects
+from surgseg_ros.simulation.instruments import geom_group
 from surgseg_ros.simulation.lighting import Eye
 from surgseg_ros.simulation.memory import keep_freed_memory
+from surgseg_ros.simulation.motion import Instrument
+from surgseg_ros.simulation.motion import InstrumentScript
 from surgseg_ros.simulation.options import EYES
 from surgseg_ros.simulation.options import SceneOptions
+from surgseg_ros.simulation.ray_casting import surface_distances
 from surgseg_ros.simulation.rendering import IdentityRenderer
-from surgseg_ros.simulation.scene import Instrument
 from surgseg_ros.simulation.scene import Scene
 from surgseg_ros.simulation.shading import Shader
 
@@ -57,6 +60,7 @@ class InstrumentTruth:
     :param centroid_px: (2,) px, mean of the visible pixels; NaN if nothing is visible
     :param tip_visible: the tip is inside the image and nothing is in front of it
     :param jaw_angle: angle between both jaws in rad
+    :param area: number of its pixels in the instance label image
     """
 
     instance_id: int
@@ -69,6 +73,7 @@ class InstrumentTruth:
     centroid_px: np.ndarray
     tip_visible: bool
     jaw_angle: float
+    area: int
 
 
 @dataclass(frozen=True)
@@ -76,14 +81,23 @@ class EyeFrame:
     """
     What one eye sees.
 
-    :param image: (H, W, 3) uint8 RGB
+    ``image`` raises :class:`AttributeError` if the simulator renders labels only.
+
+    :param color: (H, W, 3) uint8 RGB, or None if the simulator renders labels only
     :param labels: (H, W) uint8 label images ``binary``, ``parts``, ``types`` and ``instance``
     :param instruments: every instrument of the scene, visible or not
     """
 
-    image: np.ndarray
+    color: np.ndarray | None
     labels: dict[str, np.ndarray]
     instruments: list[InstrumentTruth]
+
+    @property
+    def image(self) -> np.ndarray:
+        """Return the (H, W, 3) uint8 RGB image."""
+        if self.color is None:
+            raise AttributeError("there is no image; make the simulator with 'render_images'")
+        return self.color
 
 
 @dataclass(frozen=True)
@@ -94,7 +108,7 @@ class StereoFrame:
     ``left`` and ``right`` raise :class:`AttributeError` for an eye that the options leave out.
 
     :param index: frame number from 0
-    :param time: simulated time in s
+    :param time: simulated time in s; the right eye may see a later one
     :param eyes: what each rendered eye sees, by its name
     """
 
@@ -122,7 +136,7 @@ class StereoEndoscopeSimulator:
     """
     Endless video of a stereo endoscope, with exact ground truth.
 
-    Equal options give equal frames on one machine. Use it in one thread, and close it.
+    Equal arguments give equal frames on one machine. Use it in one thread, and close it.
 
     >>> with StereoEndoscopeSimulator(SceneOptions(seed=7)) as simulator:
     ...     frame = simulator.step()
@@ -130,10 +144,21 @@ class StereoEndoscopeSimulator:
     ((512, 640, 3), 3)
 
     :param options: the scene, its look and the camera
+    :param scripts: how each instrument moves; empty: the instruments move about at random
+    :param right_eye_delay_s: the right eye sees the scene this much later than the left one
+    :param render_images: render images; without them labels and truth come much faster
     :raises RenderingError: if there is no off-screen OpenGL; the message says what to install
+    :raises ValueError: if there are scripts, but not one an instrument
     """
 
-    def __init__(self, options: SceneOptions | None = None) -> None:
+    def __init__(
+        self,
+        options: SceneOptions | None = None,
+        *,
+        scripts: tuple[InstrumentScript, ...] = (),
+        right_eye_delay_s: float = 0.0,
+        render_images: bool = True,
+    ) -> None:
         keep_freed_memory()
         self.options = SceneOptions() if options is None else options
         self.camera = StereoCamera.centered(
@@ -142,8 +167,9 @@ class StereoEndoscopeSimulator:
             self.options.focal_length,
             self.options.baseline,
         )
-        self._scene = Scene(self.options, self.camera)
-        self._shader = Shader(self._scene, self.camera, self.options)
+        self._delays = {'left': 0.0, 'right': right_eye_delay_s}
+        self._scene = Scene(self.options, self.camera, scripts)
+        self._shader = Shader(self._scene, self.camera, self.options) if render_images else None
         self._effects = {eye: ImageEffects(self.options, EYES.index(eye)) for eye in EYES}
         self._tables = _label_tables(self._scene)
         self._fenestrated = [
@@ -164,17 +190,46 @@ class StereoEndoscopeSimulator:
             raise RuntimeError('the simulator is closed; make a new one')
         index, time = self._index, self._index / self.options.rate_hz
         self._index += 1
-        self._scene.move_to(time)
-        self._renderer.update(self._scene.data)
-        position, rotation = self._scene.endoscope_at(time)
-        light = position + rotation @ (
-            self._scene.light_at(time) + np.array([self.camera.baseline / 2, 0.0, 0.0])
-        )
-        frames = {}
-        for name in self.options.eyes:
-            offset = rotation[:, 0] * (self.camera.baseline * EYES.index(name))
-            frames[name] = self._render_eye(name, Eye(position + offset, rotation, light), time)
+        frames = {name: self._render_eye(name, index) for name in self.options.eyes}
         return StereoFrame(index, time, frames)
+
+    def middle_depth(
+        self, instrument_id: int, pixels: np.ndarray, eye: str = 'left'
+    ) -> np.ndarray:
+        """
+        Return the depth of the inside of an instrument in the frame of the last step.
+
+        Triangulating its outlines, or their centroids, gives this middle between its first and
+        its last surface along a ray, and not the surface that an eye sees. Whatever is in front
+        of the instrument is ignored.
+
+        :param instrument_id: 1..n, its value in the instance label image
+        :param pixels: (N, 2) px, x and y
+        :param eye: ``left`` or ``right``, seen at its own time
+        :return: (N,) m, z in the eye's optical frame; NaN where the ray misses the instrument, as
+            through the openings of its jaws, labeled or not
+        :raises ValueError: if there is no such instrument or eye
+        :raises RuntimeError: before the first step
+        """
+        if self._index == 0:
+            raise RuntimeError('there is no frame yet; call step first')
+        if eye not in EYES:
+            raise ValueError(f"eye: '{eye}' is not one of: {', '.join(EYES)}")
+        if instrument_id not in [item.instrument_id for item in self._scene.instruments]:
+            raise ValueError(f'there is no instrument {instrument_id}')
+        time = self._time_of(eye, self._index - 1)
+        self._scene.move_to(time)
+        pose = self._eye_at(eye, time)
+        rays = self.camera.back_project(np.reshape(pixels, (-1, 2)), 1.0)
+        lengths = np.linalg.norm(rays, axis=1, keepdims=True)
+        distances = surface_distances(
+            self._scene.model,
+            self._scene.data,
+            geom_group(instrument_id),
+            pose.position,
+            rays / lengths @ pose.rotation.T,
+        )
+        return (distances / lengths).mean(axis=1)
 
     def close(self) -> None:
         """Free the renderer; the simulator cannot be used any more."""
@@ -198,14 +253,29 @@ class StereoEndoscopeSimulator:
         """Close the simulator."""
         self.close()
 
-    def _render_eye(self, name: str, eye: Eye, time: float) -> EyeFrame:
-        effects = self._effects[name]
+    def _time_of(self, eye: str, index: int) -> float:
+        """Return when an eye sees the frame with an index, in s."""
+        return index / self.options.rate_hz + self._delays[eye]
+
+    def _eye_at(self, name: str, time: float) -> Eye:
+        position, rotation = self._scene.endoscope_at(time)
+        light = position + rotation @ (
+            self._scene.light_at(time) + np.array([self.camera.baseline / 2, 0.0, 0.0])
+        )
+        offset = rotation[:, 0] * (self.camera.baseline * EYES.index(name))
+        return Eye(position + offset, rotation, light)
+
+    def _render_eye(self, name: str, index: int) -> EyeFrame:
+        time = self._time_of(name, index)
+        eye = self._eye_at(name, time)
+        self._scene.move_to(time)
+        self._renderer.update(self._scene.data)
         identity, depth = self._renderer.render(eye.position, eye.rotation)
-        radiance = self._shader.shade(identity, depth, eye)
-        if self._index == 1 and name == self.options.eyes[0]:
-            self._expose(effects.metered_gain(radiance))
-        image = effects.apply(radiance, self._index, time)
-        identity[~effects.visible] = 0
+        image = None
+        if self._shader is not None:
+            radiance = self._shader.shade(identity, depth, eye)
+            image = self._develop(radiance, name, index)
+        identity[~self._effects[name].visible] = 0
         labeled = identity
         if self.options.fill_fenestrations:
             labeled = _fill_openings(identity, self._tables['binary'], self._fenestrated)
@@ -216,6 +286,13 @@ class StereoEndoscopeSimulator:
             for instrument in self._scene.instruments
         ]
         return EyeFrame(image, labels, truths)
+
+    def _develop(self, radiance: np.ndarray, eye: str, index: int) -> np.ndarray:
+        """Return the image that a camera makes of linear radiance; the first one is metered."""
+        effects = self._effects[eye]
+        if index == 0 and eye == self.options.eyes[0]:
+            self._expose(effects.metered_gain(radiance))
+        return effects.apply(radiance, index + 1, self._time_of(eye, index))
 
     def _expose(self, gain: float) -> None:
         for effects in self._effects.values():
@@ -232,10 +309,8 @@ class StereoEndoscopeSimulator:
         tip = eye.rotation.T @ (self._scene.tip(instrument) - eye.position)
         jaw_tips = (self._scene.jaw_tips(instrument) - eye.position) @ eye.rotation
         tip_px = self.camera.project(tip)
-        centroid_px, centroid = self._centroid(
-            instance == instrument.instrument_id,
-            depth[surface == instrument.instrument_id],
-        )
+        mask = instance == instrument.instrument_id
+        centroid_px, centroid = self._centroid(mask, depth[surface == instrument.instrument_id])
         return InstrumentTruth(
             instance_id=instrument.instrument_id,
             class_id=instrument.kind.class_id,
@@ -247,6 +322,7 @@ class StereoEndoscopeSimulator:
             centroid_px=centroid_px,
             tip_visible=self._is_visible(tip, tip_px, depth),
             jaw_angle=self._scene.jaw_angle(instrument),
+            area=int(np.count_nonzero(mask)),
         )
 
     def _centroid(self, mask: np.ndarray, depths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
