@@ -14,6 +14,7 @@
 
 """Instruments in space as markers for RViz."""
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
@@ -28,13 +29,11 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker
 from visualization_msgs.msg import MarkerArray
 
-from surgseg_ros.data.label_sets import LabelSet
 from surgseg_ros.msg import StereoInstrument
 from surgseg_ros.msg import StereoInstrumentArray
 from surgseg_ros.msg import StereoPoint
 from surgseg_ros.nodes.instrument_markers import AXIS
 from surgseg_ros.nodes.instrument_markers import CENTROID
-from surgseg_ros.nodes.instrument_markers import color_of
 from surgseg_ros.nodes.instrument_markers import LIFETIME_S
 from surgseg_ros.nodes.instrument_markers import make_color
 from surgseg_ros.nodes.instrument_markers import NAME
@@ -55,20 +54,21 @@ RADII_95 = 2.795
 """Root of the 95 % quantile of chi-square with 3 degrees of freedom."""
 
 
-def make_stereo_markers(array: StereoInstrumentArray, label_set: LabelSet) -> MarkerArray:
+def make_stereo_markers(
+    array: StereoInstrumentArray, find_color: Callable[[StereoInstrument], Sequence[int]]
+) -> MarkerArray:
     """
     Draw centroid, tip, axis, name and the 95 % ellipsoids of every instrument, to scale.
 
     The ids are stable: the track id, or ``-1 - index`` of an instrument that is not tracked.
 
     :param array: its header becomes that of every marker, bit for bit
-    :param label_set: classes of the array; instruments of merged classes become white
+    :param find_color: returns red, green and blue of an instrument, 0 to 255
     :return: a marker that deletes those of the previous pair, then those of this one
     """
     markers = [Marker(header=array.header, action=Marker.DELETEALL)]
     for index, instrument in enumerate(array.instruments):
-        color = color_of(instrument, label_set)
-        for marker in _draw(instrument, color):
+        for marker in _draw(instrument, find_color(instrument)):
             marker.header = array.header
             marker.id = instrument.track_id if instrument.track_id >= 0 else -1 - index
             marker.lifetime = Duration(sec=LIFETIME_S)

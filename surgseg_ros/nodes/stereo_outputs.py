@@ -14,12 +14,15 @@
 
 """The outputs of both eyes together, below ``~/stereo/``."""
 
+from functools import partial
+
 from geometry_msgs.msg import PoseArray
 from rclpy.lifecycle import LifecycleNode
 from visualization_msgs.msg import MarkerArray
 
 from surgseg_ros.data.label_sets import LabelSet
 from surgseg_ros.msg import StereoInstrumentArray
+from surgseg_ros.nodes.instrument_markers import color_of
 from surgseg_ros.nodes.managed_publishers import ManagedPublishers
 from surgseg_ros.nodes.stereo_markers import make_stereo_markers
 from surgseg_ros.nodes.stereo_messages import make_pose_array
@@ -57,4 +60,4 @@ class StereoOutputs:
         if self._poses.get_subscription_count() > 0:
             self._poses.publish(make_pose_array(array))
         if self._markers.get_subscription_count() > 0:
-            self._markers.publish(make_stereo_markers(array, label_set))
+            self._markers.publish(make_stereo_markers(array, partial(color_of, label_set=label_set)))

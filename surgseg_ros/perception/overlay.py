@@ -15,6 +15,7 @@
 """Pictures of label images and instruments, for people."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -28,6 +29,8 @@ _WHITE = (255, 255, 255)
 _TIP_COLOR = (255, 0, 128)
 _TEXT_COLOR = (255, 255, 0)
 _BLACK = (0, 0, 0)
+GOLDEN_ANGLE_DEG = 137.5
+VELOCITY_SHOWN_S = 0.25
 
 
 def draw_overlay(
@@ -96,6 +99,54 @@ def draw_positions(
             text = f'{1e3 * point.position[2]:.1f} mm'
             cv2.circle(drawn, _pixel(place), 5 * width, _TEXT_COLOR, width, cv2.LINE_AA)
             _write(drawn, text, _pixel(place + np.array([8.0, -8.0]) * width), width)
+    return drawn
+
+
+@dataclass(frozen=True)
+class TrackMark:
+    """
+    A track to draw.
+
+    :param track_id: its number
+    :param position: x and y in px
+    :param velocity: px/s
+    :param is_seen: whether it is seen in this image
+    """
+
+    track_id: int
+    position: tuple[float, float]
+    velocity: tuple[float, float]
+    is_seen: bool
+
+
+def track_color(track_id: int) -> tuple[int, int, int]:
+    """Return a color for a track, red, green and blue; neighboring ids differ well."""
+    hue = round(track_id * GOLDEN_ANGLE_DEG) % 360
+    color = cv2.cvtColor(np.uint8([[[hue // 2, 200, 255]]]), cv2.COLOR_HSV2RGB)[0, 0]
+    red, green, blue = color.tolist()
+    return red, green, blue
+
+
+def draw_tracks(image: np.ndarray, tracks: Sequence[TrackMark]) -> np.ndarray:
+    """
+    Mark tracks with their ids and where they will be in a quarter of a second.
+
+    A ring is thin where the track goes on without being seen.
+
+    :param image: (H, W, 3) uint8 RGB
+    :return: (H, W, 3) uint8 RGB, a new array
+    """
+    drawn = image.copy()
+    width = _line_width(image)
+    for track in tracks:
+        place = np.array(track.position)
+        ahead = place + VELOCITY_SHOWN_S * np.array(track.velocity)
+        color = track_color(track.track_id)
+        thickness = 2 * width if track.is_seen else width
+        cv2.circle(drawn, _pixel(place), 10 * width, color, thickness, cv2.LINE_AA)
+        cv2.arrowedLine(drawn, _pixel(place), _pixel(ahead), color, width, cv2.LINE_AA)
+        label = _pixel(place + np.array([12.0, 5.0]) * width)
+        _write(drawn, f'#{track.track_id}', label, width)
     return drawn
 
 
