@@ -15,10 +15,10 @@
 
 import pytest
 
+from surgseg_ros.simulation import InstrumentScript
 from surgseg_ros.simulation import SceneOptions
 from surgseg_ros.simulation import StereoEndoscopeSimulator
-from surgseg_ros.simulation.motion import InstrumentScript
-from surgseg_ros.simulation.motion import Waypoint
+from surgseg_ros.simulation import Waypoint
 from surgseg_ros.simulation.options import INSTRUMENT_NAMES
 
 WAYPOINTS = (Waypoint(0.0, 0.4, 0.5, 0.08, 0.6), Waypoint(1.0, 0.5, 0.3, 0.1, 0.0))

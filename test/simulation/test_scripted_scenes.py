@@ -18,9 +18,9 @@ import functools
 import numpy as np
 import pytest
 
-from surgseg_ros.simulation.scripted_scenes import get_scripted_scene
-from surgseg_ros.simulation.scripted_scenes import SCRIPTED_SCENES
-from surgseg_ros.simulation.simulator import StereoEndoscopeSimulator
+from surgseg_ros.simulation import get_scripted_scene
+from surgseg_ros.simulation import SCRIPTED_SCENES
+from surgseg_ros.simulation import StereoEndoscopeSimulator
 
 SMALL = {'width': 320, 'height': 256}
 PX_AT_1280 = 1280 / 320

@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 
 from surgseg_ros.data import get_label_set
+from surgseg_ros.simulation import InstrumentScript
 from surgseg_ros.simulation import randomized_frames
 from surgseg_ros.simulation import SceneOptions
 from surgseg_ros.simulation import StereoEndoscopeSimulator
-from surgseg_ros.simulation.motion import InstrumentScript
-from surgseg_ros.simulation.motion import Waypoint
+from surgseg_ros.simulation import Waypoint
 
 SMALL = {'width': 320, 'height': 256}
 CLEAN = {'noise': 0.0, 'smoke': 0.0, 'defocus': 0.0}
