@@ -16,8 +16,14 @@
 """Stereo endoscope simulator with exact ground truth."""
 
 from surgseg_ros.simulation.camera import StereoCamera
+from surgseg_ros.simulation.motion import InstrumentScript
+from surgseg_ros.simulation.motion import Waypoint
 from surgseg_ros.simulation.options import SceneOptions
 from surgseg_ros.simulation.rendering import RenderingError
+from surgseg_ros.simulation.scripted_scenes import BlindSpell
+from surgseg_ros.simulation.scripted_scenes import get_scripted_scene
+from surgseg_ros.simulation.scripted_scenes import SCRIPTED_SCENES
+from surgseg_ros.simulation.scripted_scenes import ScriptedScene
 from surgseg_ros.simulation.simulator import EyeFrame
 from surgseg_ros.simulation.simulator import InstrumentTruth
 from surgseg_ros.simulation.simulator import randomized_frames
@@ -25,12 +31,18 @@ from surgseg_ros.simulation.simulator import StereoEndoscopeSimulator
 from surgseg_ros.simulation.simulator import StereoFrame
 
 __all__ = [
+    'SCRIPTED_SCENES',
+    'BlindSpell',
     'EyeFrame',
+    'InstrumentScript',
     'InstrumentTruth',
     'RenderingError',
     'SceneOptions',
+    'ScriptedScene',
     'StereoCamera',
     'StereoEndoscopeSimulator',
     'StereoFrame',
+    'Waypoint',
+    'get_scripted_scene',
     'randomized_frames',
 ]

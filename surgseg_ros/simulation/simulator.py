@@ -53,8 +53,9 @@ class InstrumentTruth:
     :param class_name: of the label set ``types``
     :param tip: (3,) m, midpoint between the tips of both jaws, in the eye's optical frame
     :param centroid: (3,) m, in the eye's optical frame: on the ray through ``centroid_px`` at the
-        harmonic mean depth of the visible pixels, which is what triangulating the centroids of
-        both eyes gives; NaN if nothing is visible
+        harmonic mean depth of the visible surface; triangulating the centroids of both eyes gives
+        a point farther inside, see :meth:`StereoEndoscopeSimulator.middle_depth`; NaN if nothing
+        is visible
     :param tip_px: (2,) px, projection of ``tip``; may lie outside the image
     :param jaw_tips_px: (2, 2) px, projection of the tip of each jaw, likewise
     :param centroid_px: (2,) px, mean of the visible pixels; NaN if nothing is visible
@@ -199,9 +200,9 @@ class StereoEndoscopeSimulator:
         """
         Return the depth of the inside of an instrument in the frame of the last step.
 
-        Triangulating its outlines, or their centroids, gives this middle between its first and
-        its last surface along a ray, and not the surface that an eye sees. Whatever is in front
-        of the instrument is ignored.
+        Triangulating the lines midway between its outlines gives this middle between the first
+        and the last surface along a ray, and not the surface that an eye sees. Whatever is in
+        front of the instrument is ignored.
 
         :param instrument_id: 1..n, its value in the instance label image
         :param pixels: (N, 2) px, x and y

@@ -19,9 +19,11 @@ import numpy as np
 import pytest
 
 from surgseg_ros.data import get_label_set
+from surgseg_ros.simulation import InstrumentScript
 from surgseg_ros.simulation import randomized_frames
 from surgseg_ros.simulation import SceneOptions
 from surgseg_ros.simulation import StereoEndoscopeSimulator
+from surgseg_ros.simulation import Waypoint
 
 SMALL = {'width': 320, 'height': 256}
 CLEAN = {'noise': 0.0, 'smoke': 0.0, 'defocus': 0.0}
@@ -144,6 +146,77 @@ def test_centroids_are_those_of_the_label_image(frame):
                 assert np.isnan(truth.centroid).all()
             else:
                 assert truth.centroid_px == pytest.approx((columns.mean(), rows.mean()))
+
+
+def test_areas_are_those_of_the_label_image(frame):
+    for eye in (frame.left, frame.right):
+        for truth in eye.instruments:
+            assert truth.area == (eye.labels['instance'] == truth.instance_id).sum()
+
+
+def test_without_images_there_are_the_same_labels():
+    options = SceneOptions(seed=3, black_border='circle', **SMALL)
+    with StereoEndoscopeSimulator(options, render_images=False) as simulator:
+        bare = simulator.step()
+    with StereoEndoscopeSimulator(options) as simulator:
+        full = simulator.step()
+    for eye in ('left', 'right'):
+        for name, labels in full.eyes[eye].labels.items():
+            assert np.array_equal(labels, bare.eyes[eye].labels[name])
+    with pytest.raises(AttributeError, match='render_images'):
+        _ = bare.left.image
+
+
+def test_the_middle_of_a_shaft_is_its_axis():
+    tip, entry, slope = Waypoint(0.0, 0.6, 0.5, 0.09), 2.7, 0.4
+    options = SceneOptions(
+        num_instruments=1, instrument_types=('large needle driver',), camera_motion=0.0, **SMALL
+    )
+    with StereoEndoscopeSimulator(
+        options, scripts=(InstrumentScript((tip,), entry, slope),), render_images=False
+    ) as simulator:
+        frame = simulator.step()
+        direction = np.array([-np.cos(entry), -np.sin(entry), slope])
+        direction /= np.linalg.norm(direction)
+        for eye, view in frame.eyes.items():
+            back = np.linspace(0.04, 0.055, 5)[:, None]
+            axis = view.instruments[0].tip - back * direction
+            depth = simulator.middle_depth(1, simulator.camera.project(axis), eye)
+            assert depth == pytest.approx(axis[:, 2], abs=1e-4)
+
+
+def test_the_middle_lies_behind_the_visible_surface_of_every_instrument(simulator, frame):
+    for eye, view in frame.eyes.items():
+        for truth in view.instruments:
+            rows, columns = np.nonzero(view.labels['instance'] == truth.instance_id)
+            if len(rows) == 0:
+                continue
+            pixels = np.column_stack((columns, rows))
+            depth = simulator.middle_depth(truth.instance_id, pixels, eye)
+            inside = ~np.isnan(depth)
+            assert inside.mean() > 0.9
+            beyond = 1 / np.mean(1 / depth[inside]) - truth.centroid[2]
+            assert 0.0005 < beyond < 0.008
+
+
+def test_middle_depths_are_nan_beside_the_instrument(simulator, frame):
+    rows, columns = np.nonzero(frame.left.labels['instance'] == 0)
+    pixels = np.column_stack((columns, rows))[::97]
+    instance = frame.left.instruments[0].instance_id
+    assert np.isnan(simulator.middle_depth(instance, pixels)).mean() > 0.95
+
+
+def test_middle_depths_of_what_does_not_exist_are_refused(simulator, frame):
+    pixels = np.zeros((1, 2))
+    with pytest.raises(ValueError, match='no instrument 7'):
+        simulator.middle_depth(7, pixels)
+    with pytest.raises(ValueError, match="'middle' is not one of: left, right"):
+        simulator.middle_depth(1, pixels, 'middle')
+    with (
+        StereoEndoscopeSimulator(SceneOptions(**SMALL), render_images=False) as unused,
+        pytest.raises(RuntimeError, match='call step first'),
+    ):
+        unused.middle_depth(1, pixels)
 
 
 def test_triangulated_centroids_agree_with_the_truth(simulator, frame):
