@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-Simulator, segmentation and recorder, on one computer and without a camera.
+Simulator, segmentation, tracking and recorder, on one computer and without a camera.
 
 After ``duration`` seconds the results are in the folder ``output`` and everything shuts down.
 ``python -m surgseg_ros.nodes.demo`` does the same where launch is not installed.
@@ -42,7 +42,7 @@ PASSED_ON = ('namespace', 'checkpoint', 'branch', 'device', 'log_level', 'rviz')
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Describe the three nodes; the end of one is the end of all."""
+    """Describe the nodes; the end of one is the end of all."""
     share = get_package_share_directory('surgseg_ros')
     config = os.path.join(share, 'config')
 

@@ -43,11 +43,13 @@ from surgseg_ros.nodes.rigs import RAW
 RESPAWN_DELAY_S = 2.0
 RVIZ_NAMESPACE = '/endoscope'
 RVIZ_OUTPUTS = ('overlay', 'color', 'markers', 'camera_info')
-"""Topics of each eye of the node in segmentation.rviz; RViz derives the last from the color."""
+"""Topics of each eye of the segmentation node in segmentation.rviz, the last for the color."""
+RVIZ_TRACKS = ('left/overlay', 'right/overlay', 'stereo/markers')
+"""Topics of the tracking node there."""
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Describe the segmentation node, its environment and, if wanted, RViz."""
+    """Describe segmentation and tracking node, their environment and, if wanted, RViz."""
     config = os.path.join(get_package_share_directory('surgseg_ros'), 'config')
     rigs = load_rigs()
 
@@ -70,6 +72,17 @@ def generate_launch_description() -> LaunchDescription:
         'params_file',
         default_value=os.path.join(config, 'segmentation.yaml'),
         description='YAML file with the parameters of the segmentation node',
+    )
+    declare_tracking_cmd = DeclareLaunchArgument(
+        'tracking',
+        default_value='true',
+        choices=['true', 'false'],
+        description='Start the tracking node too: instruments keep their ids',
+    )
+    declare_tracking_params_file_cmd = DeclareLaunchArgument(
+        'tracking_params_file',
+        default_value=os.path.join(config, 'tracking.yaml'),
+        description='YAML file with the parameters of the tracking node',
     )
     declare_checkpoint_cmd = DeclareLaunchArgument(
         'checkpoint',
@@ -163,6 +176,18 @@ def generate_launch_description() -> LaunchDescription:
         for name, value in malloc_variables(os.environ).items()
     ]
     start_segmentation_cmd = OpaqueFunction(function=_start_segmentation)
+    start_tracking_cmd = Node(
+        package='surgseg_ros',
+        executable='tracking_node',
+        namespace=LaunchConfiguration('namespace'),
+        output='screen',
+        parameters=[
+            ParameterFile(LaunchConfiguration('tracking_params_file')),
+            {'use_sim_time': ParameterValue(LaunchConfiguration('use_sim_time'), value_type=bool)},
+        ],
+        arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')],
+        condition=IfCondition(LaunchConfiguration('tracking')),
+    )
     start_rviz_cmd = OpaqueFunction(
         function=_start_rviz, condition=IfCondition(LaunchConfiguration('rviz'))
     )
@@ -172,6 +197,8 @@ def generate_launch_description() -> LaunchDescription:
             declare_namespace_cmd,
             declare_rig_cmd,
             declare_params_file_cmd,
+            declare_tracking_cmd,
+            declare_tracking_params_file_cmd,
             declare_checkpoint_cmd,
             declare_branch_cmd,
             declare_device_cmd,
@@ -189,6 +216,7 @@ def generate_launch_description() -> LaunchDescription:
             *set_profile_cmds,
             *set_malloc_cmds,
             start_segmentation_cmd,
+            start_tracking_cmd,
             start_rviz_cmd,
         ]
     )
@@ -238,6 +266,7 @@ def _start_rviz(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     inputs = {f'{eye}/image_raw': f'{eye}/image_raw' for eye in EYES}
     inputs.update(_rig_remappings(context))
     outputs = [f'segmentation/{eye}/{name}' for eye in EYES for name in RVIZ_OUTPUTS]
+    outputs += [f'tracking/{name}' for name in RVIZ_TRACKS]
     # A rule with a relative target follows the namespace of the node.
     topics = {**inputs, **{name: name for name in outputs}}
     config = os.path.join(get_package_share_directory('surgseg_ros'), 'config')

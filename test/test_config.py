@@ -64,6 +64,7 @@ def test_rviz_shows_overlays_classes_and_markers():
     assert shown == {
         '/endoscope/segmentation/left/overlay': 'Reliable',
         '/endoscope/segmentation/right/overlay': 'Reliable',
-        '/endoscope/segmentation/left/markers': 'Reliable',
+        '/endoscope/tracking/left/overlay': 'Reliable',
+        '/endoscope/tracking/stereo/markers': 'Reliable',
         '/endoscope/segmentation/left/color': 'Reliable',
     }

@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-The live demo: simulator, segmentation and recorder as separate processes on one computer.
+The live demo: simulator, segmentation, tracking and recorder, each in a process of its own.
 
 Run ``python -m surgseg_ros.nodes.demo --help``, or ``make demo``. With ROS 2 launch installed,
 ``ros2 launch surgseg_ros demo.launch.py`` does the same.
@@ -52,7 +52,8 @@ LOG_LINES = 15
 RECORDER = 'demo_recorder_node'
 SEGMENTATION = 'segmentation_node'
 SIMULATOR = 'endoscope_simulator_node'
-STOP_ORDER = (RECORDER, SEGMENTATION, SIMULATOR)
+TRACKING = 'tracking_node'
+STOP_ORDER = (RECORDER, TRACKING, SEGMENTATION, SIMULATOR)
 
 
 class DemoError(RuntimeError):
@@ -149,6 +150,7 @@ class Demo:
         try:
             # The segmentation takes longest to start, and is silent until the simulator sends.
             self._start(SEGMENTATION, self._segmentation_parameters())
+            self._start(TRACKING, {})
             self._start(RECORDER, self._recorder_parameters())
             self._start(SIMULATOR, self._simulator_parameters())
             self._follow()
@@ -323,9 +325,9 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog='python -m surgseg_ros.nodes.demo',
-        description='Watch the system work: a simulated stereo endoscope, the segmentation node '
-        'and a recorder run as separate ROS 2 processes. Pictures, a video, a table, a bag and a '
-        'summary with latency and Dice are left in the output folder.',
+        description='Watch the system work: a simulated stereo endoscope, the segmentation '
+        'node, the tracking node and a recorder run as separate ROS 2 processes. Pictures, a '
+        'video, a table, a bag and a summary with latency and Dice are left in the output folder.',
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     camera = 'default: {} on the CPU, {} with CUDA'

@@ -44,6 +44,7 @@ from surgseg_ros.evaluation.demo_summary import write_summary
 from surgseg_ros.evaluation.frame_pairing import FramePairing
 from surgseg_ros.evaluation.video_file import VideoFileError
 from surgseg_ros.msg import InstrumentArray
+from surgseg_ros.msg import StereoInstrumentArray
 from surgseg_ros.nodes.bag_writer import BagWriter
 from surgseg_ros.nodes.images import image_to_array
 from surgseg_ros.nodes.images import ImageFormatError
@@ -58,6 +59,7 @@ DRAIN_S = 10.0
 """How long the recorder waits, after the measurement, for the last frames to be answered."""
 
 SEGMENTATION = 'segmentation'
+TRACKING = 'tracking'
 TRUTH = 'ground_truth'
 MODEL_KEYS = ('device', 'backend', 'branch', 'model', 'checkpoint', 'task')
 
@@ -135,12 +137,20 @@ class DemoRecorderNode(Node):
 
     def _subscribe(self) -> None:
         self.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
+        self._listen(
+            StereoInstrumentArray,
+            f'{TRACKING}/stereo/instruments',
+            self._on_positions,
+            'stereo',
+            RESULT_QOS,
+        )
         for eye in self._eyes:
             self._listen(CameraInfo, f'{eye}/camera_info', self._on_camera_info, eye)
             self._listen(Image, f'{eye}/image_raw', self._on_image, eye)
             results = f'{SEGMENTATION}/{eye}'
             self._listen(Image, f'{results}/label_image', self._on_prediction, eye, LABEL_QOS)
-            self._listen(Image, f'{results}/overlay', self._on_overlay, eye, LABEL_QOS)
+            overlay = f'{TRACKING}/{eye}/overlay'
+            self._listen(Image, overlay, self._on_overlay, eye, LABEL_QOS)
             truth = f'{TRUTH}/{eye}/label_image'
             self._listen(Image, truth, self._on_truth, eye, LABEL_QOS)
             self._listen(
@@ -230,6 +240,11 @@ class DemoRecorderNode(Node):
         self._statistics.add_result(eye, stamp_ns, _to_result(message, latency_s))
         if self._statistics.counts(stamp_ns):
             self._csv.write(message)
+            self._record(topic, message)
+
+    def _on_positions(self, eye: str, topic: str, message: StereoInstrumentArray) -> None:
+        if self._statistics is not None and self._statistics.counts(_stamp_ns(message)):
+            self._csv.write_positions(message)
             self._record(topic, message)
 
     def _start_when_ready(self) -> None:

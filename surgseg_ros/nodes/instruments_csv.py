@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Instruments as a table: one CSV row an instrument and eye."""
+"""Instruments as a table: one CSV row an instrument and eye, and one a position in space."""
 
 import csv
 from pathlib import Path
@@ -20,6 +20,8 @@ from typing import Any
 
 from surgseg_ros.msg import Instrument
 from surgseg_ros.msg import InstrumentArray
+from surgseg_ros.msg import StereoInstrument
+from surgseg_ros.msg import StereoInstrumentArray
 
 COLUMNS = (
     'stamp',
@@ -51,8 +53,29 @@ COLUMNS = (
     'box_height',
     'area',
     'touches_border',
+    'position_x',
+    'position_y',
+    'position_z',
+    'position_variance_xx',
+    'position_variance_yy',
+    'position_variance_zz',
+    'reprojection_error',
+    'velocity_x',
+    'velocity_y',
+    'velocity_z',
+    'tip_position_x',
+    'tip_position_y',
+    'tip_position_z',
+    'time_since_seen',
 )
-"""Units are those of ``Instrument.msg``: px, px^2, rad; ``stamp`` is in s with all nine digits."""
+"""
+Units are those of ``Instrument.msg`` and ``StereoInstrument.msg``: px, px^2, rad, m, m^2, m/s.
+
+``stamp`` is in s with all nine digits. The ``eye`` of a position is ``stereo``; its pixels are
+those of the left image. What a row does not know is empty.
+"""
+
+STEREO = 'stereo'
 
 
 class InstrumentsCsv:
@@ -71,7 +94,15 @@ class InstrumentsCsv:
     def write(self, message: InstrumentArray) -> None:
         """Append one row for each instrument of a message."""
         for instrument in message.instruments:
-            self._writer.writerow([*_frame_cells(message), *_instrument_cells(instrument)])
+            cells = [*_frame_cells(message), *_instrument_cells(instrument)]
+            self._writer.writerow([*cells, *[''] * (len(COLUMNS) - len(cells))])
+        self._file.flush()
+
+    def write_positions(self, message: StereoInstrumentArray) -> None:
+        """Append one row for each instrument in space of a message."""
+        for instrument in message.instruments:
+            cells = {**_position_frame_cells(message), **_position_cells(instrument)}
+            self._writer.writerow([cells.get(column, '') for column in COLUMNS])
         self._file.flush()
 
     def close(self) -> None:
@@ -80,9 +111,8 @@ class InstrumentsCsv:
 
 
 def _frame_cells(message: InstrumentArray) -> list[Any]:
-    stamp = message.header.stamp
     return [
-        f'{stamp.sec}.{stamp.nanosec:09d}',
+        _seconds(message.header.stamp),
         message.header.frame_id,
         message.eye,
         message.frame_index,
@@ -116,3 +146,42 @@ def _instrument_cells(instrument: Instrument) -> list[Any]:
         instrument.area,
         instrument.touches_border,
     ]
+
+
+def _position_frame_cells(message: StereoInstrumentArray) -> dict[str, Any]:
+    return {
+        'stamp': _seconds(message.header.stamp),
+        'frame_id': message.header.frame_id,
+        'eye': STEREO,
+        'frame_index': message.pair_index,
+    }
+
+
+def _position_cells(instrument: StereoInstrument) -> dict[str, Any]:
+    centroid, tip = instrument.centroid, instrument.tip
+    cells = {
+        'class_id': instrument.class_id,
+        'class_name': instrument.class_name,
+        'score': instrument.score,
+        'track_id': instrument.track_id,
+        'centroid_x': centroid.left.x,
+        'centroid_y': centroid.left.y,
+        'tip_valid': tip.valid,
+        'reprojection_error': centroid.reprojection_error,
+        'time_since_seen': instrument.time_since_seen,
+        **_axes('position', centroid.position),
+        **_axes('velocity', centroid.velocity),
+    }
+    for name, index in (('xx', 0), ('yy', 4), ('zz', 8)):
+        cells[f'position_variance_{name}'] = float(centroid.covariance[index])
+    if tip.valid:
+        cells |= {'tip_x': tip.left.x, 'tip_y': tip.left.y, **_axes('tip_position', tip.position)}
+    return cells
+
+
+def _axes(name: str, vector: Any) -> dict[str, float]:
+    return {f'{name}_{axis}': getattr(vector, axis) for axis in 'xyz'}
+
+
+def _seconds(stamp: Any) -> str:
+    return f'{stamp.sec}.{stamp.nanosec:09d}'

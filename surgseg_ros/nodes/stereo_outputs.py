@@ -60,4 +60,6 @@ class StereoOutputs:
         if self._poses.get_subscription_count() > 0:
             self._poses.publish(make_pose_array(array))
         if self._markers.get_subscription_count() > 0:
-            self._markers.publish(make_stereo_markers(array, partial(color_of, label_set=label_set)))
+            self._markers.publish(
+                make_stereo_markers(array, partial(color_of, label_set=label_set))
+            )

@@ -16,6 +16,8 @@
 
 from typing import Any
 
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
@@ -53,7 +55,9 @@ class TrackOverlay:
         self._images: dict[tuple[int, int], Image] = {}
         self._tracks: dict[tuple[int, int], InstrumentArray] = {}
         self._subscription: Subscription[Image] | None = None
-        node.create_timer(CHECK_PERIOD_S, self._follow_subscribers)
+        # A clock that goes on when simulated time stands still.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        node.create_timer(CHECK_PERIOD_S, self._follow_subscribers, clock=steady)
 
     def add_tracks(self, message: InstrumentArray) -> None:
         """Draw the tracks of an image, now or when it comes."""

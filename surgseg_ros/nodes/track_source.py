@@ -135,6 +135,7 @@ class TrackSource(ABC):
     def describe(self, last: Any, track: Track, points: TrackedPoints) -> Any:
         """Return the instrument of a track: as it was seen last, with filtered points."""
 
+    @abstractmethod
     def follow_up(self, message: Any) -> None:
         """Publish what people look at."""
 

@@ -33,7 +33,7 @@ PARAMETERS = (
     NodeParameter(
         'prediction_ms',
         0.0,
-        'Publish ~/<source>/predicted_instruments too, this long after the images (ms); 0: do not.',
+        'Publish ~/<source>/predicted_instruments, this long after the images (ms); 0: do not.',
         Change.ALWAYS,
         bounds=(0.0, 2000.0),
     ),

@@ -122,7 +122,7 @@ class TrackMark:
 def track_color(track_id: int) -> tuple[int, int, int]:
     """Return a color for a track, red, green and blue; neighboring ids differ well."""
     hue = round(track_id * GOLDEN_ANGLE_DEG) % 360
-    color = cv2.cvtColor(np.uint8([[[hue // 2, 200, 255]]]), cv2.COLOR_HSV2RGB)[0, 0]
+    color = cv2.cvtColor(np.array([[[hue // 2, 200, 255]]], np.uint8), cv2.COLOR_HSV2RGB)[0, 0]
     red, green, blue = color.tolist()
     return red, green, blue
 

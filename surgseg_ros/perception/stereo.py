@@ -37,6 +37,8 @@ TIP_REACH_WIDTHS = 0.8
 """Reach of the edges that tell a tip's disparity, in minor axis lengths."""
 TIP_DISPARITY_STD_PX = 5.0
 """Of the difference of the tips that both eyes found."""
+TIP_AGREEMENT_STD = 3.0
+"""How far the tips of both eyes may be from one point, in standard deviations."""
 TIP_STRUCTURE_STD = 0.02
 """How far a tip lies off the edges near it, relative to its depth."""
 AXIS_REACH = 0.35
@@ -206,7 +208,7 @@ def _make_point(
 def _locate_tip(
     pair: MatchedPair, calibration: StereoCalibration, options: StereoOptions
 ) -> StereoPoint | None:
-    """Return the tip if both eyes see it: its disparity is that of the edges near it."""
+    """Return the tip if both eyes see the same one: its disparity is that of the edges near it."""
     left, right = pair.left.region, pair.right.region
     if not (left.tip_valid and right.tip_valid):
         return None
@@ -216,6 +218,10 @@ def _locate_tip(
     line = fit_line(pair.edges, (along, TIP_REACH_WIDTHS * left.minor_axis_length))
     edge_variance = _disparity_variance(pair, line, along, options)
     direct_variance = TIP_DISPARITY_STD_PX**2 + pair.gap_std**2
+    across, down = pixel - (float(line.at(along)), 0.0) - seen_right
+    limit = TIP_AGREEMENT_STD * np.sqrt(edge_variance + direct_variance)
+    if abs(across) > limit or abs(down) > TIP_AGREEMENT_STD * np.sqrt(direct_variance):
+        return None
     direct = pixel[0] - seen_right[0]
     variance = 1 / (1 / edge_variance + 1 / direct_variance)
     disparity = variance * (line.at(along) / edge_variance + direct / direct_variance)

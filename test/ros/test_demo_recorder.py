@@ -82,7 +82,7 @@ class Rig:
             'image': (Image, '{}/image_raw', CAMERA_QOS),
             'truth': (Image, 'ground_truth/{}/label_image', QUEUE_DEPTH),
             'prediction': (Image, 'segmentation/{}/label_image', QUEUE_DEPTH),
-            'overlay': (Image, 'segmentation/{}/overlay', QUEUE_DEPTH),
+            'overlay': (Image, 'tracking/{}/overlay', QUEUE_DEPTH),
             'instruments': (InstrumentArray, 'segmentation/{}/instruments', QUEUE_DEPTH),
         }
         self.publishers = {

@@ -138,6 +138,8 @@ def test_the_robot_computer_has_its_arguments():
         'namespace',
         'rig',
         'params_file',
+        'tracking',
+        'tracking_params_file',
         'checkpoint',
         'branch',
         'device',

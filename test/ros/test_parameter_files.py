@@ -27,6 +27,7 @@ import yaml
 CONFIG = Path(__file__).resolve().parents[2] / 'config'
 NODES = {
     'segmentation.yaml': ('segmentation_node', 'segmentation', {'autostart': False}),
+    'tracking.yaml': ('tracking_node', 'tracking', {}),
     'simulator.yaml': ('endoscope_simulator_node', 'endoscope_simulator', {'width': 64}),
     'video.yaml': ('video_publisher_node', 'video_publisher', {'left': '{image}', 'loop': True}),
     'recorder.yaml': ('demo_recorder_node', 'demo_recorder', {'output_directory': '{folder}'}),

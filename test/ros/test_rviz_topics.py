@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The topics that config/segmentation.rviz shows are those of a running node."""
+"""The topics that config/segmentation.rviz shows are those of running nodes."""
 
 from pathlib import Path
 
@@ -39,22 +39,34 @@ def shown_topics():
             yield f'{topic.rpartition("/")[0]}/camera_info', 'sensor_msgs/msg/CameraInfo'
 
 
-def test_the_node_has_every_topic_that_rviz_shows(start_node, station, target_checkpoint):
+def test_the_nodes_have_every_topic_that_rviz_shows(start_node, station, target_checkpoint):
     process = start_node('segmentation_node', parameters_for(target_checkpoint))
+    tracking = start_node('tracking_node')
     process.wait_for_output('waiting for images')
-    own = ('segmentation', station.namespace)
-    wait_until(lambda: own in station.node.get_node_names_and_namespaces(), TIMEOUT_S, 'the node')
+    tracking.wait_for_output('tracking the instruments')
+    nodes = [(name, station.namespace) for name in ('segmentation', 'tracking')]
+    wait_until(
+        lambda: set(nodes) <= set(station.node.get_node_names_and_namespaces()),
+        TIMEOUT_S,
+        'the nodes',
+    )
 
-    def of_the_node():
-        published = station.node.get_publisher_names_and_types_by_node(*own)
-        subscribed = station.node.get_subscriber_names_and_types_by_node(*own)
-        return {(topic, type_) for topic, types in published + subscribed for type_ in types}
+    def of_the_nodes():
+        topics = [
+            topic
+            for node in nodes
+            for topic in (
+                *station.node.get_publisher_names_and_types_by_node(*node),
+                *station.node.get_subscriber_names_and_types_by_node(*node),
+            )
+        ]
+        return {(topic, type_) for topic, types in topics for type_ in types}
 
     wanted = {
         (topic.replace(NAMESPACE, station.namespace, 1), type_) for topic, type_ in shown_topics()
     }
     wait_until(
-        lambda: wanted <= of_the_node(),
+        lambda: wanted <= of_the_nodes(),
         TIMEOUT_S,
-        f'these topics: {sorted(wanted - of_the_node())}',
+        f'these topics: {sorted(wanted - of_the_nodes())}',
     )

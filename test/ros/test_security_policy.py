@@ -27,6 +27,7 @@ import numpy as np
 import pytest
 from rclpy.node import Node
 from rig import parameters_for
+from sensor_msgs.msg import Image
 
 from surgseg_ros.nodes import vision_messages
 
@@ -129,6 +130,14 @@ def test_the_segmentation_node_has_what_its_policy_permits(check, target_checkpo
         for transport in ('raw', 'compressed')
     ]
     check('segmentation', 'waiting for images', *transports)
+
+
+def test_the_tracking_node_has_what_its_policy_permits(check, station):
+    # The overlays of the segmentation are heard only while somebody looks at those with ids.
+    for eye in ('left', 'right'):
+        topic = f'{station.namespace}/run_0/tracking/{eye}/overlay'
+        station.node.create_subscription(Image, topic, lambda msg: None, 1)
+    check('tracking', 'tracking the instruments', {})
 
 
 def test_the_simulator_has_what_its_policy_permits(check):
