@@ -92,6 +92,13 @@ def test_a_covered_instrument_keeps_its_id_and_does_not_dash():
     assert max(speeds) < 100
 
 
+def test_one_point_far_away_does_not_decide_alone():
+    tracker = InstrumentTracker(replace(STEADY, noise_floor=0.01, acceleration_std=1.0))
+    here = [[see((150, 200), (0, 190), std=0.01)]] * 20
+    jumped = [[see((60, 200), (0, 190), std=0.01)]] * 5
+    assert run(tracker, here + jumped) == [[(1, 0)]] * 25
+
+
 def test_a_point_that_is_not_seen_for_long_is_forgotten():
     tracker = InstrumentTracker(STEADY)
     run(tracker, [[see((150, 200), (260, 210))]] * 5)
