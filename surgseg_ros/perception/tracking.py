@@ -240,7 +240,11 @@ class InstrumentTracker:
     def _see(self, track: Track, observation: Observation) -> None:
         """Let a track take its observation."""
         assert self._time_s is not None
-        for place, point in enumerate(observation.points):
+        more = max(0, len(observation.points) - len(track.filters))
+        track.filters += [None] * more
+        track.point_seen_s += [self._time_s] * more
+        for place in range(len(track.filters)):
+            point = _at(observation.points, place)
             if point is not None:
                 track.filters[place] = self._filter(track.filters[place], point)
                 track.point_seen_s[place] = self._time_s
