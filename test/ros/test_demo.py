@@ -148,8 +148,8 @@ def check_summary(summary):
 def check_table(path, summary):
     with path.open(newline='', encoding='utf-8') as file:
         rows = list(csv.DictReader(file))
-    assert {row['eye'] for row in rows} <= {'left', 'right'}
-    stamps = {(row['stamp'], row['eye']) for row in rows}
+    assert {row['eye'] for row in rows} <= {'left', 'right', 'stereo'}
+    stamps = {(row['stamp'], row['eye']) for row in rows if row['eye'] != 'stereo'}
     assert len(stamps) <= summary['frames_processed']
 
 
@@ -181,7 +181,8 @@ def test_stopped_early_it_keeps_what_it_has_and_ends_all_nodes(start_demo, signa
     demo = start_demo('--duration', '600')
     demo.wait_for_frames()
     nodes = demo.children()
-    assert set(nodes) == {'demo_recorder_node', 'segmentation_node', 'endoscope_simulator_node'}
+    names = ('demo_recorder', 'tracking', 'segmentation', 'endoscope_simulator')
+    assert set(nodes) == {f'{name}_node' for name in names}
     demo.send_signal(signal_number)
     assert demo.wait(END_TIMEOUT_S) == 0, demo.log.read_text()
     assert not any(map(is_alive, nodes.values()))

@@ -35,6 +35,8 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from surgseg_ros.msg import Instrument
 from surgseg_ros.msg import InstrumentArray
+from surgseg_ros.msg import StereoInstrument
+from surgseg_ros.msg import StereoInstrumentArray
 
 from surgseg_ros.nodes.bag_writer import make_typestore
 from surgseg_ros.nodes.images import array_to_image
@@ -91,8 +93,12 @@ class Rig:
             for name, (message, topic, qos) in topics.items()
         }
 
+        self.positions = node.create_publisher(
+            StereoInstrumentArray, 'tracking/stereo/instruments', QUEUE_DEPTH
+        )
+
     def connected(self):
-        publishers = [self.diagnostics, *self.publishers.values()]
+        publishers = [self.diagnostics, self.positions, *self.publishers.values()]
         return all(publisher.get_subscription_count() for publisher in publishers)
 
     def describe_model(self, level=DiagnosticStatus.OK, message=''):
@@ -120,6 +126,8 @@ class Rig:
                 messages['instruments'] = self.instruments(eye, index, header)
             for name, message in messages.items():
                 self.publishers[eye, name].publish(message)
+        if processed:
+            self.positions.publish(self.instruments_in_space(index))
 
     def instruments(self, eye, index, header):
         instrument = Instrument(class_id=255, class_name='instrument', score=0.75, area=1536)
@@ -135,6 +143,16 @@ class Rig:
         message.timing.inference.nanosec = 20_000_000
         message.frames_dropped = len(DROPPED) if index == max(DROPPED) + 1 else 0
         return message
+
+    def instruments_in_space(self, index):
+        instrument = StereoInstrument(class_name='instrument', class_id=255, track_id=7)
+        instrument.centroid.valid = True
+        instrument.centroid.position.z = 0.08 + index / 1000
+        instrument.centroid.velocity.x = 0.01
+        instrument.centroid.covariance = np.diag([1e-8, 2e-8, 3e-7]).ravel()
+        instrument.centroid.left.x = 31.5
+        header = self.header('left', index)
+        return StereoInstrumentArray(header=header, pair_index=index, instruments=[instrument])
 
 
 @pytest.fixture
@@ -204,7 +222,11 @@ def check_summary(summary):
 def check_table(path):
     with path.open(newline='', encoding='utf-8') as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 3 * (FRAMES - len(DROPPED))
+    processed = FRAMES - len(DROPPED)
+    positions = [row for row in rows if row['eye'] == 'stereo']
+    assert (len(rows), len(positions)) == (4 * processed, processed)
+    check_positions(positions)
+    rows = [row for row in rows if row['eye'] != 'stereo']
     first = rows[0]
     assert first['frame_id'] == f'endoscope_{first["eye"]}_optical_frame'
     assert float(first['centroid_x']) == 31.5 + int(first['frame_index'])
@@ -215,6 +237,14 @@ def check_table(path):
     assert len(nanoseconds) == 9
     assert len({row['stamp'] for row in rows}) == FRAMES - len(DROPPED)
     assert int(seconds) > 1_700_000_000
+
+
+def check_positions(rows):
+    for row in rows:
+        assert float(row['position_z']) == 0.08 + int(row['frame_index']) / 1000
+        assert (row['track_id'], row['velocity_x'], row['centroid_x']) == ('7', '0.01', '31.5')
+        assert float(row['position_variance_zz']) == 3e-7
+        assert (row['tip_valid'], row['tip_position_x'], row['area']) == ('False', '', '')
 
 
 def check_bag(path, namespace):
