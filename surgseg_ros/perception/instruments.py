@@ -15,8 +15,10 @@
 """From a label image to instruments."""
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
+from itertools import combinations
 import math
 
 import cv2
@@ -48,6 +50,7 @@ OUTLINE_POINTS = 200
 """About how many points of an outline are looked at for the shortest way to another piece."""
 COVER_PX = 4
 """How near a jaw must end to another instrument to be taken for covered by it."""
+MAX_COMPARED_BOXES = 50
 MAX_TORN_GAP = 0.3
 """Longest gap between a tool and an end of it that a network tore off, in lengths of that end."""
 DISTAL_WIDTHS = 3.0
@@ -120,8 +123,11 @@ def find_instruments(
     if label_set.name == PARTS_TASK:
         return _find_merged(label_image, label_set, confidence, min_area)
     instruments = []
+    counts = cv2.calcHist([label_image], [0], None, [256], [0, 256]).ravel()
     for class_id in range(1, label_set.num_classes):
-        pieces = _components(label_image == class_id, min_area)
+        if counts[class_id] < max(min_area, 1):
+            continue
+        pieces = _components(cv2.inRange(label_image, class_id, class_id), min_area)
         for component in _join_covered(pieces, label_image):
             shape = _measure(component, _size_of(label_image))
             region = _describe(
@@ -336,21 +342,41 @@ def _components(mask: np.ndarray, min_area: int) -> list[_Component]:
     Their boxes come from their outlines: OpenCV's statistics of components take longer than all
     of this.
     """
-    pixels = mask.view(np.uint8)
-    _, ids = cv2.connectedComponents(pixels, connectivity=8)
+    pixels = np.ascontiguousarray(mask).view(np.uint8)
     contours, hierarchy = cv2.findContours(pixels, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    outer = [
+        contour
+        for contour, (_, _, _, parent) in zip(
+            contours, hierarchy[0] if contours else (), strict=True
+        )
+        if parent < 0  # others are outlines of holes
+    ]
+    boxes = [cv2.boundingRect(contour) for contour in outer]
+    # The ids tell apart what lies in one box; computing them takes longest.
+    ids = cv2.connectedComponents(pixels, connectivity=8)[1] if _any_overlap(boxes) else None
     components = []
-    for contour, (_, _, _, parent) in zip(contours, hierarchy[0] if contours else (), strict=True):
-        is_hole = parent >= 0
-        if is_hole:
-            continue
-        first_x, first_y = contour[0, 0]
-        x, y, width, height = cv2.boundingRect(contour)
-        part = (ids[y : y + height, x : x + width] == ids[first_y, first_x]).view(np.uint8)
+    for contour, (x, y, width, height) in zip(outer, boxes, strict=True):
+        part = pixels[y : y + height, x : x + width]
+        if ids is not None:
+            first_x, first_y = contour[0, 0]
+            part = (ids[y : y + height, x : x + width] == ids[first_y, first_x]).view(np.uint8)
         area = cv2.countNonZero(part)
         if area >= min_area:
             components.append(_Component((x, y, width, height), area, part))
     return components
+
+
+def _any_overlap(boxes: Sequence[Sequence[int]]) -> bool:
+    """Tell whether any two boxes (x, y, width, height) have pixels in common."""
+    if len(boxes) > MAX_COMPARED_BOXES:
+        return True
+    return any(
+        first[0] < second[0] + second[2]
+        and second[0] < first[0] + first[2]
+        and first[1] < second[1] + second[3]
+        and second[1] < first[1] + first[3]
+        for first, second in combinations(boxes, 2)
+    )
 
 
 def _shift(component: _Component, box: tuple[int, int, int, int]) -> _Component:
