@@ -14,14 +14,14 @@
 
 import math
 
-from geometry_msgs.msg import Point
-from geometry_msgs.msg import Vector3
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
 pytest.importorskip('rclpy')
 
+from geometry_msgs.msg import Point
+from geometry_msgs.msg import Vector3
 from std_msgs.msg import Header
 from surgseg_ros.msg import Instrument
 from surgseg_ros.msg import StereoInstrument as StereoInstrumentMsg
