@@ -32,8 +32,8 @@ from surgseg_ros.nodes.instrument_messages import NOT_TRACKED
 from surgseg_ros.perception.stereo import StereoInstrument
 from surgseg_ros.perception.stereo import StereoPoint
 
-UNKNOWN_VELOCITY = Vector3(x=math.nan, y=math.nan, z=math.nan)
-UNKNOWN_COVARIANCE = [math.nan] * 9
+UNKNOWN_VELOCITY = (math.nan, math.nan, math.nan)
+UNKNOWN_COVARIANCE = (math.nan,) * 9
 
 
 def make_stereo_instrument(found: StereoInstrument) -> StereoInstrumentMsg:
@@ -76,7 +76,9 @@ def make_pose_array(array: StereoInstrumentArray) -> PoseArray:
 
 
 def _make_point(point: StereoPoint | None) -> StereoPointMsg:
-    unknown = StereoPointMsg(velocity=UNKNOWN_VELOCITY, velocity_covariance=UNKNOWN_COVARIANCE)
+    unknown = StereoPointMsg(
+        velocity=make_vector(UNKNOWN_VELOCITY), velocity_covariance=UNKNOWN_COVARIANCE
+    )
     if point is None:
         return unknown
     unknown.valid = True

@@ -31,7 +31,7 @@ STRUCTURE_STD = 0.02
 """How far parts of an instrument lie off a common line, relative to their depth."""
 SLOPE_PRIOR = 0.1
 """Standard deviation of the disparity's change along an instrument, px per px."""
-ROUNDS = 4
+ROUNDS = 10
 OUTLIER_STD = 2.5
 LEAST_WEIGHT = 1e-4
 MAD_TO_STD = 1.4826

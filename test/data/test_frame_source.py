@@ -30,6 +30,14 @@ def _image(red):
     return image
 
 
+def _write_clip(path):
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'MJPG'), 12.5, (48, 32))
+    for red in (0, 100, 200):
+        writer.write(_image(red)[..., ::-1])
+    writer.release()
+    return path
+
+
 def test_folder_in_natural_order_and_rgb(tmp_path):
     for index in (10, 2, 1):
         write_image(tmp_path / f'frame{index}.png', _image(index))
@@ -50,18 +58,26 @@ def test_single_image(tmp_path):
 
 
 def test_video(tmp_path):
-    path = tmp_path / 'clip.avi'
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'MJPG'), 12.5, (48, 32))
-    for red in (0, 100, 200):
-        writer.write(_image(red)[..., ::-1])
-    writer.release()
-    source = FrameSource(path)
+    source = FrameSource(_write_clip(tmp_path / 'clip.avi'))
     frames = list(source)
     assert [frame.stem for frame in frames] == ['clip_000000', 'clip_000001', 'clip_000002']
     np.testing.assert_allclose([f.image[..., 0].mean() for f in frames], [0, 100, 200], atol=5)
     assert len(source) == 3
     assert source.rate_hz == pytest.approx(12.5)
     assert [frame.stem for frame in source] == [frame.stem for frame in frames]
+
+
+def test_stems_are_known_without_reading_a_frame(tmp_path):
+    for index in (10, 2):
+        (tmp_path / f'frame{index}.png').write_bytes(b'no image')
+    assert FrameSource(tmp_path).stems == ['frame2', 'frame10']
+    assert FrameSource(tmp_path / 'frame2.png').stems == ['frame2']
+
+
+def test_stems_of_a_video_are_those_of_its_frames(tmp_path):
+    source = FrameSource(_write_clip(tmp_path / 'clip.avi'))
+    assert source.stems == ['clip_000000', 'clip_000001', 'clip_000002']
+    assert source.stems == [frame.stem for frame in source]
 
 
 def test_damaged_image_is_a_frame_without_pixels(tmp_path):
