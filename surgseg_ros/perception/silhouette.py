@@ -125,7 +125,7 @@ def find_silhouette(
     rows = mask[filled]
     columns = np.stack([rows.argmax(axis=1), width - 1 - rows[:, ::-1].argmax(axis=1)])
     edges, image_rows = columns + x, filled + y
-    cut = _is_cut(edges, image_rows, label_image, region)
+    cut = _is_cut(edges, image_rows, label_image)
     # The outline of a pixel lies half a pixel beyond its center.
     outline_x = edges + np.array([[-0.5], [0.5]])
     first, rectified = _resample(outline_x, image_rows, cut, eye, calibration)
@@ -141,21 +141,14 @@ def find_silhouette(
     )
 
 
-def _is_cut(
-    edges: np.ndarray, rows: np.ndarray, label_image: np.ndarray, region: Region
-) -> np.ndarray:
+def _is_cut(edges: np.ndarray, rows: np.ndarray, label_image: np.ndarray) -> np.ndarray:
     """Tell which edge pixels (2, N) lie at the image border or at another instrument."""
     last = label_image.shape[1] - 1
-    outward = np.array([[-NEIGHBOR_PX], [NEIGHBOR_PX]])
-    beyond = np.clip(edges + outward, 0, last)
-    neighbor = label_image[rows, beyond] > 0
-    # The gap between the jaws of a tool is narrow too.
-    x, y, width, _ = region.bounding_box
-    own = np.zeros_like(neighbor)
-    columns = beyond - x
-    in_box = (columns >= 0) & (columns < width)
-    own[in_box] = region.mask[np.broadcast_to(rows - y, columns.shape)[in_box], columns[in_box]]
-    return (edges <= 0) | (edges >= last) | (neighbor & ~own)
+    neighbor = np.zeros(edges.shape, bool)
+    for distance in range(1, NEIGHBOR_PX + 1):
+        outward = np.array([[-distance], [distance]])
+        neighbor |= label_image[rows, np.clip(edges + outward, 0, last)] > 0
+    return (edges <= 0) | (edges >= last) | neighbor
 
 
 def _resample(

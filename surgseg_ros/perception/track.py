@@ -42,9 +42,10 @@ class PointEstimate:
         """Tell whether all is finite and the covariance is one."""
         if not (np.isfinite(self.position).all() and np.isfinite(self.covariance).all()):
             return False
-        # Rounding to the floats of a message makes none indefinite.
+        # Zero is an exact position, as of the simulator. Rounding to the floats of a message makes
+        # none indefinite.
         variances = np.linalg.eigvalsh(self.covariance)
-        return bool(variances[0] > -1e-6 * variances[-1] and variances[-1] > 0)
+        return bool(variances[0] >= -1e-6 * abs(variances[-1]))
 
 
 @dataclass(frozen=True)

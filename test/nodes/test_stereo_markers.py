@@ -12,6 +12,8 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -28,9 +30,11 @@ from surgseg_ros.msg import StereoPoint
 from visualization_msgs.msg import Marker
 
 from surgseg_ros.data import get_label_set
+from surgseg_ros.nodes.instrument_markers import color_of
 from surgseg_ros.nodes.stereo_markers import make_stereo_markers
 
 PARTS = get_label_set('parts')
+CLASS_COLOR = partial(color_of, label_set=PARTS)
 CENTER, TIP = (0.01, -0.02, 0.09), (0.0, 0.01, 0.1)
 TURN = Rotation.from_euler('xyz', (0.3, -0.7, 1.1))
 STDS = np.array([0.0004, 0.001, 0.003])
@@ -68,7 +72,7 @@ def array_of(*instruments):
 
 def draw(*instruments):
     """Return the markers by namespace and id, without the one that deletes the old ones."""
-    array = make_stereo_markers(array_of(*instruments), PARTS)
+    array = make_stereo_markers(array_of(*instruments), CLASS_COLOR)
     return {(marker.ns, marker.id): marker for marker in array.markers[1:]}
 
 
@@ -83,12 +87,12 @@ def turn_of(marker):
 
 def test_the_markers_of_the_previous_pair_are_deleted_first():
     array = array_of(instrument())
-    markers = make_stereo_markers(array, PARTS).markers
+    markers = make_stereo_markers(array, CLASS_COLOR).markers
     assert markers[0].action == Marker.DELETEALL
     assert {marker.action for marker in markers[1:]} == {Marker.ADD}
     assert all(marker.header == array.header for marker in markers)
     assert all(marker.lifetime.sec > 0 for marker in markers[1:])
-    (only,) = make_stereo_markers(array_of(), PARTS).markers
+    (only,) = make_stereo_markers(array_of(), CLASS_COLOR).markers
     assert only.action == Marker.DELETEALL
 
 

@@ -240,7 +240,6 @@ UNUSABLE = [
     PointEstimate(np.array([100.0, 200.0]), np.diag([1.0, math.inf])),
     PointEstimate(np.array([100.0, 200.0]), -EYE_2),
     PointEstimate(np.array([100.0, 200.0]), np.diag([1.0, -0.5])),
-    PointEstimate(np.array([100.0, 200.0]), np.zeros((2, 2))),
     None,
 ]
 
@@ -251,6 +250,12 @@ def test_an_instrument_without_a_usable_first_point_is_left_out(bad):
     seen = see((400, 100), (450, 100), index=1)
     frames = [[Observation((bad, point((150, 200)))), seen]] * 5
     assert run(tracker, frames) == [[(1, 1)]] * 5
+
+
+def test_exact_positions_are_usable():
+    tracker = InstrumentTracker(STEADY)
+    exact = PointEstimate(np.array([100.0, 200.0]), np.zeros((2, 2)))
+    assert run(tracker, [[Observation((exact,))]] * 5) == [[(1, 0)]] * 5
 
 
 @pytest.mark.parametrize('bad', UNUSABLE)
