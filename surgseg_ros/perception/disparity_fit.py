@@ -32,6 +32,8 @@ STRUCTURE_STD = 0.02
 SLOPE_PRIOR = 0.1
 """Standard deviation of the disparity's change along an instrument, px per px."""
 ROUNDS = 10
+SETTLED_PX = 0.01
+"""The fit is done when no residual changes by more."""
 OUTLIER_STD = 2.5
 LEAST_WEIGHT = 1e-4
 MAD_TO_STD = 1.4826
@@ -143,8 +145,11 @@ def fit_line(edges: EdgeDisparities, focus: tuple[float, float] | None = None) -
     # A first guess that most edges agree with.
     residual = edges.disparity - _weighted_median(edges.disparity, weight)
     for _ in range(ROUNDS):
+        before = residual
         robust = _tukey(residual / np.sqrt(variance), weight)
         line, residual = _solve(edges, weight * robust)
+        if np.abs(residual - before).max() < SETTLED_PX:
+            break
     misfit = float(np.average(residual**2 / variance, weights=weight * robust))
     scale = max(misfit, 1.0)
     return replace(

@@ -196,7 +196,7 @@ def test_the_demo_runs_to_its_end(run, tmp_path, target_checkpoint):
     assert summary['frames_processed'] > 0
     assert summary['model'] == 'color_linear'
     assert (folder / 'bag' / 'metadata.yaml').is_file()
-    assert len(re.findall('process has finished cleanly', output)) == 3, output
+    assert len(re.findall('process has finished cleanly', output)) == 4, output
 
 
 def test_a_recording_is_played_to_its_end_with_the_parameters_of_a_file(
@@ -219,7 +219,7 @@ def test_a_recording_is_played_to_its_end_with_the_parameters_of_a_file(
     assert 'color_linear' in output
     assert 'waiting for images on /jhu_daVinci/left/image_raw\n' in output
     assert 'end of the recording after 3 frames' in output, output
-    assert len(re.findall('process has finished cleanly', output)) == 2, output
+    assert len(re.findall('process has finished cleanly', output)) == 3, output
 
 
 class StateClient:
@@ -316,7 +316,7 @@ def test_an_unknown_rig_is_refused_with_the_known_ones(start_segmentation):
 
 
 def test_a_killed_node_is_started_again_and_works(start_segmentation, station):
-    process = start_segmentation('respawn:=true')
+    process = start_segmentation('respawn:=true', 'tracking:=false')
     process.wait_for_output(READY)
     sees_an_image_of(station, 'left/image_raw')
     os.kill(process.node_pids[0], signal.SIGKILL)
@@ -345,7 +345,7 @@ def test_rviz_gets_every_topic_of_its_configuration_remapped(start, tmp_path, ri
         AMENT_PREFIX_PATH=os.pathsep.join([str(prefix), os.environ['AMENT_PREFIX_PATH']]),
         ARGUMENTS_OF_RVIZ=str(arguments),
     )
-    process.wait_for_output('[rviz2-2]: process has finished cleanly')
+    process.wait_for_output('[rviz2-3]: process has finished cleanly')
     _, *words = json.loads(arguments.read_text(encoding='utf-8'))
     configuration = Path(words[words.index('-d') + 1])
     assert configuration.read_bytes() == (CHECKOUT / 'config/segmentation.rviz').read_bytes()
