@@ -22,6 +22,7 @@ from surgseg_ros.perception.disparity_fit import DisparityLine
 from surgseg_ros.perception.disparity_fit import fit_line
 from surgseg_ros.perception.disparity_fit import STRUCTURE_STD
 from surgseg_ros.perception.region import Region
+from surgseg_ros.perception.region import tip_covariance
 from surgseg_ros.perception.stereo_calibration import StereoCalibration
 from surgseg_ros.perception.stereo_matching import EyeView
 from surgseg_ros.perception.stereo_matching import match_instruments
@@ -38,9 +39,6 @@ TIP_DISPARITY_STD_PX = 5.0
 """Of the difference of the tips that both eyes found."""
 TIP_STRUCTURE_STD = 0.02
 """How far a tip lies off the edges near it, relative to its depth."""
-TIP_STD_WIDTHS = (0.11, 0.05)
-"""Standard deviation of a tip along the instrument and across, in minor axis lengths."""
-MIN_TIP_STD_PX = 1.5
 AXIS_REACH = 0.35
 """Half the length of the part that tells the axis, in major axis lengths."""
 MAX_SIDEWAYS = 10.0
@@ -224,7 +222,7 @@ def _locate_tip(
     if not _is_depth(float(disparity), calibration, options):
         return None
     covariance = np.zeros((3, 3))
-    covariance[:2, :2] = _tip_covariance(pair)
+    covariance[:2, :2] = tip_covariance(left.orientation, left.minor_axis_length)
     covariance[2, 2] = variance + (TIP_STRUCTURE_STD * disparity) ** 2
     return _make_point(pixel, float(disparity), covariance, seen_right, calibration)
 
@@ -234,14 +232,6 @@ def _is_depth(disparity: float, calibration: StereoCalibration, options: StereoO
         calibration.disparity_at(depth) for depth in (options.min_depth, options.max_depth)
     )
     return farthest <= disparity <= nearest
-
-
-def _tip_covariance(pair: MatchedPair) -> np.ndarray:
-    """Return the covariance (2, 2) px^2 of a tip in the image: larger along the instrument."""
-    width = pair.left.region.minor_axis_length
-    along, across = (max(share * width, MIN_TIP_STD_PX) for share in TIP_STD_WIDTHS)
-    outer = np.outer(pair.direction, pair.direction)
-    return along**2 * outer + across**2 * (np.eye(2) - outer)
 
 
 def _find_axis(
