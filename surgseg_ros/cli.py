@@ -45,6 +45,7 @@ EPILOG = """examples:
   surgseg predict --stereo --left left/ --right right/ --calibration calibration.json \\
       --output positions/ --overlay
   surgseg evaluate --predictions labels/ --ground-truth masks/ --task binary
+  surgseg evaluate --tracks --scenes crossing,reentry --output pictures/
   surgseg train --data datasets/simulated --output runs/first
   surgseg models
   surgseg export --checkpoint model_0.pt --to safetensors --output model_0.safetensors
@@ -164,7 +165,7 @@ def _add_stereo_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_checkpoint_argument(parser: argparse.ArgumentParser) -> None:
+def _add_checkpoint_argument(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         '--checkpoint',
         help='name of shipped weights (default: shipped), .safetensors file, published .pt, .pth '
@@ -219,13 +220,9 @@ def _run_predict_stereo(arguments: argparse.Namespace) -> int:
     from surgseg_ros.data.frame_source import FrameSource
     from surgseg_ros.predict_stereo import predict_stereo
 
-    missing = [
-        f'--{name}'
-        for name in ('left', 'right', 'calibration')
-        if getattr(arguments, name) is None
-    ]
+    missing = _missing(arguments, 'left', 'right', 'calibration')
     if missing:
-        raise ValueError(f'predict --stereo needs {", ".join(missing)}')
+        raise ValueError(f'predict --stereo needs {missing}')
     if arguments.input or arguments.crop != 'none' or arguments.mask_factor != 1:
         raise ValueError('--input, --crop and --mask-factor do not go with --stereo')
     left, right = FrameSource(arguments.left), FrameSource(arguments.right)
@@ -248,32 +245,125 @@ def _run_predict_stereo(arguments: argparse.Namespace) -> int:
 def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         'evaluate',
-        help='score label images against ground truth',
+        help='score label images, or positions and tracks, against ground truth',
         description='Score label images against ground truth of the same file names. With task '
-        'binary, predictions of any task count: every class above 0 is instrument.',
+        'binary, predictions of any task count: every class above 0 is instrument. With --tracks '
+        'instead: follow instruments through scripted scenes of the simulator and compare their '
+        'positions and identities with the exact truth. Needs the simulation and evaluation '
+        'extras.',
     )
-    parser.add_argument('--predictions', type=Path, required=True, help='folder of <stem>.png')
-    parser.add_argument('--ground-truth', type=Path, required=True, help='folder of <stem>.png')
-    parser.add_argument('--task', required=True, help='binary, parts, types or sar_rarp50')
+    parser.add_argument('--predictions', type=Path, help='folder of <stem>.png')
+    parser.add_argument('--ground-truth', type=Path, help='folder of <stem>.png')
+    parser.add_argument(
+        '--task', help='binary, parts, types or sar_rarp50; with --tracks (default there: parts)'
+    )
     parser.add_argument(
         '--ignore', type=Path, help='folder of <stem>.png; non-zero pixels do not count'
     )
     parser.add_argument('--json', type=Path, help='also write the result to this file')
+    _add_track_arguments(parser)
     parser.set_defaults(run=_run_evaluate)
 
 
+def _add_track_arguments(parser: argparse.ArgumentParser) -> None:
+    tracks = parser.add_argument_group('positions and tracks')
+    tracks.add_argument(
+        '--tracks', action='store_true', help='judge positions and tracks in scripted scenes'
+    )
+    tracks.add_argument(
+        '--scenes', type=_names, metavar='NAME,...', help='scenes, or all (default: all)'
+    )
+    tracks.add_argument(
+        '--labels',
+        choices=('truth', 'network'),
+        default='truth',
+        help='label images: the true ones (default), or those of a network from rendered images, '
+        'which is slow on a CPU',
+    )
+    _add_checkpoint_argument(tracks)
+    tracks.add_argument(
+        '--size',
+        default=_format_size(FULL_SIZE),
+        metavar='WIDTHxHEIGHT',
+        help='of the images (default: %(default)s)',
+    )
+    tracks.add_argument(
+        '--rate', type=float, metavar='HZ', help='of the frames (default: that of the scene, 30)'
+    )
+    tracks.add_argument(
+        '--seconds', type=float, help='evaluate so much of each scene (default: all)'
+    )
+    tracks.add_argument('--output', type=Path, help='folder for pictures of tracks and errors')
+    tracks.add_argument(
+        '--device', default='auto', help='auto (default: CUDA if there is one), cpu or cuda'
+    )
+    tracks.add_argument(
+        '--backend', default='torch', help='of the network, see predict (default: torch)'
+    )
+    parser.set_defaults(branch='main', threshold=None)
+
+
 def _run_evaluate(arguments: argparse.Namespace) -> int:
+    if arguments.tracks:
+        return _run_evaluate_tracks(arguments)
     from surgseg_ros.evaluation.evaluate import evaluate
 
+    missing = _missing(arguments, 'predictions', 'ground_truth', 'task')
+    if missing:
+        raise ValueError(f'evaluate needs {missing}, or --tracks')
     result = evaluate(
         arguments.predictions, arguments.ground_truth, arguments.task, arguments.ignore
     )
     text = json.dumps(result, indent=2)
     print(text)
-    if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(text + '\n', encoding='utf-8')
+    _write_result(arguments.json, text)
     return 0
+
+
+def _run_evaluate_tracks(arguments: argparse.Namespace) -> int:
+    from surgseg_ros.evaluate_tracks import evaluate_tracks
+    from surgseg_ros.evaluate_tracks import TrackEvaluationOptions
+    from surgseg_ros.evaluation.track_metrics import check_motmetrics
+    from surgseg_ros.evaluation.track_pictures import write_pictures
+    from surgseg_ros.evaluation.track_tables import format_tables
+    from surgseg_ros.evaluation.track_tables import format_targets
+
+    if arguments.predictions or arguments.ground_truth or arguments.ignore:
+        raise ValueError('--predictions, --ground-truth and --ignore do not go with --tracks')
+    check_motmetrics()
+    values = {
+        'scenes': arguments.scenes,
+        'task': arguments.task,
+        'size': _parse_size(arguments.size),
+        'rate_hz': arguments.rate,
+        'seconds': arguments.seconds,
+    }
+    given = {name: value for name, value in values.items() if value is not None}
+    options = TrackEvaluationOptions(**given)
+    segmenter = _load_segmenter(arguments) if arguments.labels == 'network' else None
+    result, scores = evaluate_tracks(options, segmenter)
+    result['command'] = shlex.join(['surgseg', *arguments.typed])
+    print(format_tables(result))
+    print(f'\n{format_targets(result["targets"])}')
+    _write_result(arguments.json, json.dumps(result, indent=2))
+    if arguments.output:
+        places = {name: (scene.image, scene.space) for name, scene in scores.items()}
+        write_pictures(arguments.output, places)
+        print(f'pictures in {arguments.output}')
+    return 0
+
+
+def _missing(arguments: argparse.Namespace, *names: str) -> str:
+    """Return the options that were not given, empty if all were."""
+    options = [f'--{name.replace("_", "-")}' for name in names if getattr(arguments, name) is None]
+    return ', '.join(options)
+
+
+def _write_result(path: Path | None, text: str) -> None:
+    """Write a result to a file if one is wanted."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + '\n', encoding='utf-8')
 
 
 def _add_train(commands: argparse._SubParsersAction) -> None:

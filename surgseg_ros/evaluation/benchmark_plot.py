@@ -16,12 +16,16 @@
 
 from collections.abc import Mapping
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-import cv2
 import numpy as np
+
+from surgseg_ros.evaluation.canvas import Canvas
+from surgseg_ros.evaluation.canvas import FAINT
+from surgseg_ros.evaluation.canvas import LINE
+from surgseg_ros.evaluation.canvas import text_width
+from surgseg_ros.evaluation.canvas import tick_step
 
 WIDTH = 1400
 """Pixels of the picture."""
@@ -35,39 +39,14 @@ COLORS = {
 }
 """Of the bars, RGB; told apart by the color-blind too."""
 
-_TEXT, _FAINT, _LINE = (30, 30, 30), (110, 110, 110), (225, 225, 225)
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
 _ALARM = (190, 30, 30)
-_SHARPNESS = 2  # drawn so many times as large, then shrunk
 _MARGIN = 28
 _BAR_HEIGHT, _BAR_STEP = 16, 22
 _BRANCH_GAP, _PANEL_GAP = 12, 26
 _TITLE_HEIGHT, _AXIS_HEIGHT = 34, 26
 _WARNING_HEIGHT = 26
 _LABELS_WIDTH, _VALUES_WIDTH = 190, 410
-_TICKS = 6
 _TITLE_SIZE, _TEXT_SIZE, _SMALL_SIZE = 0.72, 0.5, 0.44
-
-
-@dataclass(frozen=True)
-class _Canvas:
-    """A picture that is drawn enlarged; all coordinates are those of the final one."""
-
-    pixels: np.ndarray
-
-    def rectangle(self, left: float, top: float, right: float, bottom: float, color: Any) -> None:
-        corners = [(round(x), round(y)) for x, y in _enlarge(((left, top), (right, bottom)))]
-        cv2.rectangle(self.pixels, corners[0], corners[1], color, cv2.FILLED)
-
-    def write(
-        self, x: float, y: float, text: str, size: float, color: Any = _TEXT, bold: bool = False
-    ) -> None:
-        """Write a line that starts at (x, y), the foot of its letters."""
-        ((left, bottom),) = _enlarge(((x, y),))
-        thickness = 3 if bold else 2
-        origin = (round(left), round(bottom))
-        scale = size * _SHARPNESS
-        cv2.putText(self.pixels, text, origin, _FONT, scale, color, thickness, cv2.LINE_AA)
 
 
 def draw_plot(result: Mapping[str, Any], warning: str = '') -> np.ndarray:
@@ -81,17 +60,17 @@ def draw_plot(result: Mapping[str, Any], warning: str = '') -> np.ndarray:
     panels = [list(rows) for _, rows in groupby(result['rows'], _panel_of)]
     heads = 2 * _TITLE_HEIGHT + 20 + (_WARNING_HEIGHT if warning else 0)
     height = heads + sum(_panel_height(rows) for rows in panels) + _MARGIN
-    canvas = _Canvas(np.full((height * _SHARPNESS, WIDTH * _SHARPNESS, 3), 255, np.uint8))
+    canvas = Canvas.blank(WIDTH, height)
     _draw_head(canvas, result)
     canvas.write(_MARGIN, 2 * _TITLE_HEIGHT + _WARNING_HEIGHT, warning, _SMALL_SIZE, _ALARM)
     top = heads
     for rows in panels:
         _draw_panel(canvas, top, rows)
         top += _panel_height(rows)
-    return cv2.resize(canvas.pixels, (WIDTH, height), interpolation=cv2.INTER_AREA)
+    return canvas.picture()
 
 
-def _draw_head(canvas: _Canvas, result: Mapping[str, Any]) -> None:
+def _draw_head(canvas: Canvas, result: Mapping[str, Any]) -> None:
     machine = result['machine']
     device = machine.get('gpu') or f'{machine["cpu"]}, {machine["threads"]} threads'
     title = f'Forward pass, median, on {device}'
@@ -103,18 +82,18 @@ def _draw_head(canvas: _Canvas, result: Mapping[str, Any]) -> None:
             canvas.rectangle(x, y - 12, x + 14, y + 2, COLORS[backend])
             name = 'eager: as the papers ran it' if backend == 'eager' else backend
             canvas.write(x + 21, y, name, _TEXT_SIZE)
-            x += 21 + _text_width(name, _TEXT_SIZE) + 26
-    canvas.write(x, y, 'thin line: up to 95 % of the passes', _TEXT_SIZE, _FAINT)
+            x += 21 + text_width(name, _TEXT_SIZE) + 26
+    canvas.write(x, y, 'thin line: up to 95 % of the passes', _TEXT_SIZE, FAINT)
 
 
-def _draw_panel(canvas: _Canvas, top: float, rows: Sequence[Mapping[str, Any]]) -> None:
+def _draw_panel(canvas: Canvas, top: float, rows: Sequence[Mapping[str, Any]]) -> None:
     batch, width, height = _panel_of(rows[0])
     title = f'{width}x{height}, {"one image" if batch == 1 else f"batch of {batch}"}'
     canvas.write(_MARGIN, top + _TITLE_HEIGHT - 12, title, 0.6, bold=True)
     top += _TITLE_HEIGHT
     left = _MARGIN + _LABELS_WIDTH
     span = WIDTH - left - _VALUES_WIDTH
-    step = _tick_step(max(row['median_ms'] for row in rows))
+    step = tick_step(max(row['median_ms'] for row in rows))
     end = step * int(np.ceil(max(row['median_ms'] for row in rows) / step))
     bottom = top + _bars_height(rows)
     _draw_axis(canvas, (left, top, span, bottom), step, end)
@@ -123,7 +102,7 @@ def _draw_panel(canvas: _Canvas, top: float, rows: Sequence[Mapping[str, Any]]) 
         bars = list(group)
         middle = y + len(bars) * _BAR_STEP / 2
         canvas.write(_MARGIN, middle - 2, model, _TEXT_SIZE)
-        canvas.write(_MARGIN, middle + 13, branch, _SMALL_SIZE, _FAINT)
+        canvas.write(_MARGIN, middle + 13, branch, _SMALL_SIZE, FAINT)
         for row in bars:
             _draw_bar(canvas, row, (left, y), span / end)
             y += _BAR_STEP
@@ -131,19 +110,19 @@ def _draw_panel(canvas: _Canvas, top: float, rows: Sequence[Mapping[str, Any]]) 
 
 
 def _draw_axis(
-    canvas: _Canvas, area: tuple[float, float, float, float], step: float, end: float
+    canvas: Canvas, area: tuple[float, float, float, float], step: float, end: float
 ) -> None:
     left, top, span, bottom = area
     for index in range(round(end / step) + 1):
         x = left + span * index * step / end
-        canvas.rectangle(x, top, x, bottom, _LINE)
+        canvas.rectangle(x, top, x, bottom, LINE)
         text = f'{index * step:g}' + (' ms' if index * step >= end else '')
-        offset = _text_width(f'{index * step:g}', _SMALL_SIZE) / 2
-        canvas.write(x - offset, bottom + 16, text, _SMALL_SIZE, _FAINT)
+        offset = text_width(f'{index * step:g}', _SMALL_SIZE) / 2
+        canvas.write(x - offset, bottom + 16, text, _SMALL_SIZE, FAINT)
 
 
 def _draw_bar(
-    canvas: _Canvas, row: Mapping[str, Any], origin: tuple[float, float], pixels_per_ms: float
+    canvas: Canvas, row: Mapping[str, Any], origin: tuple[float, float], pixels_per_ms: float
 ) -> None:
     left, top = origin
     right = left + row['median_ms'] * pixels_per_ms
@@ -151,13 +130,13 @@ def _draw_bar(
     limit = float(WIDTH - _VALUES_WIDTH)
     whisker = min(left + row['p95_ms'] * pixels_per_ms, limit)
     middle = top + 3 + _BAR_HEIGHT / 2
-    canvas.rectangle(right, middle, whisker, middle, _FAINT)
+    canvas.rectangle(right, middle, whisker, middle, FAINT)
     x = max(right, whisker) + 8
     text = (
         f'{row["median_ms"]:.3g} ms' if row['median_ms'] < 1000 else f'{row["median_ms"]:.0f} ms'
     )
     canvas.write(x, middle + 5, text, _TEXT_SIZE, bold=True)
-    x += _text_width(text, _TEXT_SIZE) + 12
+    x += text_width(text, _TEXT_SIZE) + 12
     details = [row['precision'], f'{row["images_per_s"]:.3g}/s']
     if row['backend'] != 'eager' and row['faster_than_eager']:
         details.append(f'{row["faster_than_eager"]:.2f}x eager')
@@ -165,14 +144,7 @@ def _draw_bar(
         details.append(f'{row["peak_fraction"]:.0%} of peak')
     if whisker == limit:
         details.append(f'95 %: {row["p95_ms"]:.0f} ms')
-    canvas.write(x, middle + 5, '  '.join(details), _SMALL_SIZE, _FAINT)
-
-
-def _tick_step(largest: float) -> float:
-    """Return 1, 2 or 5 times a power of ten for about :data:`_TICKS` ticks."""
-    rough = largest / _TICKS
-    power = 10.0 ** np.floor(np.log10(rough))
-    return float(next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough))
+    canvas.write(x, middle + 5, '  '.join(details), _SMALL_SIZE, FAINT)
 
 
 def _panel_of(row: Mapping[str, Any]) -> tuple[int, int, int]:
@@ -190,11 +162,3 @@ def _bars_height(rows: Sequence[Mapping[str, Any]]) -> int:
 
 def _panel_height(rows: Sequence[Mapping[str, Any]]) -> int:
     return _TITLE_HEIGHT + _bars_height(rows) + _AXIS_HEIGHT + _PANEL_GAP
-
-
-def _text_width(text: str, size: float) -> float:
-    return cv2.getTextSize(text, _FONT, size * _SHARPNESS, 2)[0][0] / _SHARPNESS
-
-
-def _enlarge(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    return [(x * _SHARPNESS, y * _SHARPNESS) for x, y in points]

@@ -29,8 +29,7 @@ from surgseg_ros.msg import StereoInstrumentArray
 from surgseg_ros.msg import StereoPoint
 from surgseg_ros.nodes.stereo_messages import make_position
 from surgseg_ros.nodes.stereo_messages import make_vector
-from surgseg_ros.perception.observations import entry_covariance
-from surgseg_ros.perception.observations import tip_covariance
+from surgseg_ros.perception.observations import points_in_image
 from surgseg_ros.perception.track import Observation
 from surgseg_ros.perception.track import PointEstimate
 from surgseg_ros.perception.track import Track
@@ -46,14 +45,13 @@ def observe_instruments(array: InstrumentArray) -> list[Observation]:
     """Return the instruments in an image: centroid, tip and entry, in px."""
     return [
         Observation(
-            (
-                _estimate_centroid(instrument),
-                _estimate(instrument.tip, _tip_spread(instrument))
-                if instrument.tip_valid
-                else None,
-                _estimate(instrument.entry, entry_covariance(instrument.minor_axis_length))
-                if instrument.entry_valid
-                else None,
+            points_in_image(
+                _xy(instrument.centroid),
+                instrument.centroid_covariance,
+                _xy(instrument.tip) if instrument.tip_valid else None,
+                _xy(instrument.entry) if instrument.entry_valid else None,
+                instrument.orientation,
+                instrument.minor_axis_length,
             ),
             _type_name(instrument),
             instrument.score,
@@ -139,17 +137,8 @@ def _type_name(instrument: Instrument | StereoInstrument) -> str:
     return '' if is_merged else str(instrument.class_name)
 
 
-def _estimate_centroid(instrument: Instrument) -> PointEstimate:
-    xx, xy, yy = instrument.centroid_covariance
-    return _estimate(instrument.centroid, np.array([[xx, xy], [xy, yy]]))
-
-
-def _tip_spread(instrument: Instrument) -> np.ndarray:
-    return tip_covariance(instrument.orientation, instrument.minor_axis_length)
-
-
-def _estimate(point: Point2D, covariance: np.ndarray) -> PointEstimate:
-    return PointEstimate(np.array([point.x, point.y]), covariance)
+def _xy(point: Point2D) -> tuple[float, float]:
+    return point.x, point.y
 
 
 def _estimate_in_space(point: StereoPoint) -> PointEstimate | None:

@@ -27,6 +27,11 @@ BOUNDARY_STD_PX = 1.5
 BOUNDARY_CORRELATION_PX = 20.0
 """Length along an outline over which its errors are alike."""
 
+TIP_STD_WIDTHS = (0.11, 0.05)
+"""Standard deviation of a tip along the instrument and across, in minor axis lengths."""
+
+MIN_TIP_STD_PX = 1.5
+
 NO_POINT = (math.nan, math.nan)
 
 WHOLE_INSTRUMENT = 255
@@ -207,3 +212,17 @@ def centroid_covariance(
     xx, xy, yy = (arms[:, (0, 0, 1)] * arms[:, (0, 1, 1)]).sum(axis=0)
     factor = BOUNDARY_STD_PX**2 * BOUNDARY_CORRELATION_PX / area**2
     return float(factor * xx), float(factor * xy), float(factor * yy)
+
+
+def tip_covariance(orientation: float, minor_axis_length: float) -> np.ndarray:
+    """
+    Return the uncertainty of a tip in the image: larger along the instrument.
+
+    :param orientation: of the instrument, rad
+    :param minor_axis_length: of the instrument, px
+    :return: (2, 2) px^2
+    """
+    along, across = (max(share * minor_axis_length, MIN_TIP_STD_PX) for share in TIP_STD_WIDTHS)
+    direction = np.array([math.cos(orientation), math.sin(orientation)])
+    outer = np.outer(direction, direction)
+    return np.asarray(along**2 * outer + across**2 * (np.eye(2) - outer))
