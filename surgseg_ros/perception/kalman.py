@@ -142,18 +142,21 @@ class ConstantVelocityFilter:
         )
 
 
-def distances_squared(
+def compare(
     filters: Sequence[ConstantVelocityFilter], positions: np.ndarray, covariances: np.ndarray
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     """
-    Return the squared Mahalanobis distances between several points and observations.
+    Compare several points with observations.
 
     :param filters: k
     :param positions: (m, n)
     :param covariances: (m, n, n)
-    :return: (k, m)
+    :return: squared Mahalanobis distances (k, m), and by how much the logarithm of the
+        determinant of their covariances exceeds that of the observations' own (k, m): 0 for a
+        point that is known exactly, more the vaguer it is
     """
     innovations = positions - np.stack([item.position for item in filters])[:, None]
     spreads = np.stack([item.position_covariance for item in filters])[:, None] + covariances
     solved = np.linalg.solve(spreads, innovations[..., None])[..., 0]
-    return np.einsum('kmn,kmn->km', innovations, solved)
+    vagueness = np.linalg.slogdet(spreads)[1] - np.linalg.slogdet(covariances)[1]
+    return np.einsum('kmn,kmn->km', innovations, solved), vagueness

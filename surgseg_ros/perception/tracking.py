@@ -23,8 +23,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.special import chdtri
 
+from surgseg_ros.perception.kalman import compare
 from surgseg_ros.perception.kalman import ConstantVelocityFilter
-from surgseg_ros.perception.kalman import distances_squared
 from surgseg_ros.perception.track import Observation
 from surgseg_ros.perception.track import PointEstimate
 from surgseg_ros.perception.track import Track
@@ -117,10 +117,11 @@ class InstrumentTracker:
     Give instruments identities that last.
 
     Each point of an instrument has a Kalman filter. Observations and tracks are assigned with the
-    least total cost: the mean over the points that both have of their squared Mahalanobis
-    distance, plus a cost for another class. Points far away count as a few gates at most, and half
-    of the points must lie within their gates: a tool that another one covers, so that its
-    centroid jumps, is still known by its tip and by where it enters the image.
+    least total cost, the negative logarithm of the likelihood: the mean over the points that both
+    have of their squared Mahalanobis distance and of the logarithm of its covariance's
+    determinant, plus a cost for another class. Points far away count as a few gates at most, and
+    one within its gate is enough: a tool that another one covers, so that its centroid jumps, is
+    still known by its tip or by where it enters the image.
 
     :param options: read anew for every image
     """
@@ -215,13 +216,13 @@ class InstrumentTracker:
                 continue
             both = np.ix_(list(filters), list(points))
             floor = self._floor(next(iter(filters.values())).dimension)
-            distances = distances_squared(
+            distances, vagueness = compare(
                 list(filters.values()),
                 np.stack([point.position for point in points.values()]),
                 np.stack([point.covariance for point in points.values()]) + floor,
             )
             gate = self._gate(floor.shape[0])
-            total[both] += np.minimum(distances, FAR * gate)
+            total[both] += np.minimum(distances, FAR * gate) + vagueness
             shared[both] += 1
             near[both] += distances <= gate
         other_class = np.array([
@@ -229,7 +230,7 @@ class InstrumentTracker:
             for track in self._tracks
         ])  # fmt: skip
         costs = total / np.maximum(shared, 1) + self.options.class_cost * other_class
-        return np.where((near > 0) & (2 * near >= shared), costs, IMPOSSIBLE_COST)
+        return np.where(near > 0, costs, IMPOSSIBLE_COST)
 
     def _floor(self, dimension: int) -> np.ndarray:
         return self.options.noise_floor**2 * np.eye(dimension)

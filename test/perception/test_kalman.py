@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 from scipy.special import chdtri
 
+from surgseg_ros.perception.kalman import compare
 from surgseg_ros.perception.kalman import ConstantVelocityFilter
-from surgseg_ros.perception.kalman import distances_squared
 
 INTERVAL_S = 1 / 30
 ACCELERATION_STD, SPEED_STD = 0.4, 0.05
@@ -175,7 +175,7 @@ def test_distances_of_many_are_those_of_each():
     ]
     positions = rng.normal(size=(5, 3))
     covariances = np.stack([noise_covariance(3, rng) for _ in positions])
-    together = distances_squared(filters, positions, covariances)
+    together, _ = compare(filters, positions, covariances)
     alone = [
         [item.distance_squared(*seen) for seen in zip(positions, covariances, strict=True)]
         for item in filters
