@@ -130,8 +130,10 @@ def test_both_pieces_that_enter_the_image_stay_apart():
 
 def test_a_window_at_the_image_border_makes_no_second_tool():
     labels = np.zeros((512, 640), np.uint8)
-    _instrument(labels, (-50, 250), (60, 250), (120, 250), (250, 260), 60)
-    labels[240:262, :20] = 0
+    labels[220:300, :60] = 1
+    labels[235:285, 20:150] = 2
+    labels[245:275, 150:260] = 3
+    labels[235:285, :20] = 0
     found = find_instruments(labels, PARTS)
     assert [region.area for region in found.instruments] == [np.count_nonzero(labels)]
 
