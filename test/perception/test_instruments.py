@@ -131,9 +131,9 @@ def test_both_pieces_that_enter_the_image_stay_apart():
 def test_a_window_at_the_image_border_makes_no_second_tool():
     labels = np.zeros((512, 640), np.uint8)
     labels[220:300, :60] = 1
-    labels[235:285, 20:150] = 2
+    labels[235:285, 10:150] = 2
     labels[245:275, 150:260] = 3
-    labels[235:285, :20] = 0
+    labels[245:275, :10] = 0
     found = find_instruments(labels, PARTS)
     assert [region.area for region in found.instruments] == [np.count_nonzero(labels)]
 
