@@ -55,6 +55,8 @@ MAX_TORN_GAP = 0.3
 """Longest gap between a tool and an end of it that a network tore off, in lengths of that end."""
 DISTAL_WIDTHS = 3.0
 """Length of the end of a region that is searched for jaws, in minor axis lengths."""
+MAX_OPENING = 0.03
+"""Largest opening of a tool, relative to its area; what larger ones separate may be two tools."""
 ASSEMBLY_SIDE = 440
 """Longest side of the image in which tools that touch are told apart, px."""
 
@@ -275,6 +277,9 @@ def _separate_tools(
     _, entries = border_runs(component.mask, offset, (width, height))
     if entries.max(initial=0) < 2:
         return [component]
+    _, entries = border_runs(_fill_openings(component, (width, height)), offset, (width, height))
+    if entries.max() < 2:
+        return [component]
     labels = np.where(component.mask > 0, component.crop(label_image), 0)
     # A part of the pixels tells as well which tool is where.
     step = math.ceil(max(width, height) / ASSEMBLY_SIDE)
@@ -291,6 +296,25 @@ def _separate_tools(
         _cut(component, tools == number) for number in range(1, int(numbers.max(initial=0)) + 1)
     )
     return [tool for tool in separated if tool.area >= min_area]
+
+
+def _fill_openings(component: _Component, image_size: tuple[int, int]) -> np.ndarray:
+    """
+    Return the mask (h, w) without small openings, such as the window in a wrist.
+
+    The image border closes an opening that it cuts; it does not make two entries of one.
+    """
+    x, y, width, height = component.box
+    closed = np.zeros((height + 2, width + 2), np.uint8)
+    closed[0], closed[-1] = y == 0, y + height == image_size[1]
+    closed[:, 0] |= x == 0
+    closed[:, -1] |= x + width == image_size[0]
+    closed[1:-1, 1:-1] = component.mask
+    _, ids = cv2.connectedComponents((closed == 0).view(np.uint8), connectivity=4)
+    is_opening = np.bincount(ids.ravel()) <= MAX_OPENING * component.area
+    frame = (ids[0], ids[-1], ids[:, 0], ids[:, -1])
+    is_opening[np.concatenate(frame)] = False
+    return component.mask | is_opening[ids[1:-1, 1:-1]].view(np.uint8)
 
 
 def _enlarge(

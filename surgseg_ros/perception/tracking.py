@@ -54,6 +54,7 @@ class TrackerOptions:
     :param max_gap_s: time after which one that is not seen loses its identity; larger steps of
         time, and steps back, reset the tracker
     :param fade_s: time constant with which the velocity of an instrument fades that is not seen
+    :param max_jump: longest way that an instrument may seem to jump from one image to the next
     :param max_tracks: more observations than this are not followed
     :raises ValueError: naming the option that cannot be
     """
@@ -67,6 +68,7 @@ class TrackerOptions:
     coast_s: float = 0.5
     max_gap_s: float = 2.0
     fade_s: float = 0.3
+    max_jump: float = 0.0
     max_tracks: int = 16
 
     def __post_init__(self) -> None:
@@ -75,7 +77,8 @@ class TrackerOptions:
             if not getattr(self, name) > 0:
                 raise ValueError(f'{name} must be above 0, got {getattr(self, name)}')
         for name, least in (
-            ('class_cost', 0), ('confirm_frames', 1), ('coast_s', 0), ('max_tracks', 1),
+            ('class_cost', 0), ('confirm_frames', 1), ('coast_s', 0), ('max_jump', 0),
+            ('max_tracks', 1),
         ):  # fmt: skip
             if not getattr(self, name) >= least:
                 raise ValueError(f'{name} must be at least {least}, got {getattr(self, name)}')
@@ -98,6 +101,7 @@ class TrackerOptions:
         width = float(image_width)
         values = {
             'acceleration_std': 4 * width, 'speed_std': 0.5 * width, 'noise_floor': width / 1280,
+            'max_jump': 0.15 * width,
         }  # fmt: skip
         return cls(**(values | changes))  # type: ignore[arg-type]
 
@@ -108,7 +112,9 @@ class TrackerOptions:
 
         :param changes: options with other values
         """
-        values = {'acceleration_std': 0.4, 'speed_std': 0.05, 'noise_floor': 0.0003}
+        values = {
+            'acceleration_std': 0.4, 'speed_std': 0.05, 'noise_floor': 0.0003, 'max_jump': 0.015,
+        }  # fmt: skip
         return cls(**(values | changes))  # type: ignore[arg-type]
 
 
@@ -121,7 +127,8 @@ class InstrumentTracker:
     have of their squared Mahalanobis distance and of the logarithm of its covariance's
     determinant, plus a cost for another class. Points far away count as a few gates at most, and
     one within its gate is enough: a tool that another one covers, so that its centroid jumps, is
-    still known by its tip or by where it enters the image.
+    still known by its tip or by where it enters the image. What is left is assigned by distance,
+    see :attr:`TrackerOptions.max_jump`.
 
     :param options: read anew for every image
     """
@@ -194,9 +201,37 @@ class InstrumentTracker:
         """Return the pairs of track and observation with the least total cost."""
         if not self._tracks or not observations:
             return []
-        costs = self._costs(observations)
-        pairs = zip(*linear_sum_assignment(costs), strict=True)
-        return [(int(i), int(j)) for i, j in pairs if costs[i, j] < IMPOSSIBLE_COST]
+        matches = _assign(self._costs(observations))
+        rows = {i for i, _ in matches}
+        columns = {j for _, j in matches}
+        # Whose outline jumped, as when tools are told apart in another way, is still itself.
+        jumps = self._jump_costs(observations)
+        jumps[list(rows)] = IMPOSSIBLE_COST
+        jumps[:, list(columns)] = IMPOSSIBLE_COST
+        return matches + _assign(jumps)
+
+    def _jump_costs(self, observations: Sequence[Observation]) -> np.ndarray:
+        """
+        Return the cost of jumps of instruments seen a short time ago, (tracks, observations).
+
+        It is the mean distance of the points, and a longest jump for another class.
+        """
+        assert self._time_s is not None
+        costs = np.full((len(self._tracks), len(observations)), IMPOSSIBLE_COST)
+        for i, track in enumerate(self._tracks):
+            if self._time_s - track.seen_s > self.options.coast_s:
+                continue
+            for j, observation in enumerate(observations):
+                distances = [
+                    float(np.linalg.norm(point.position - item.position))
+                    for item, point in zip(track.filters, observation.points, strict=False)
+                    if item is not None and point is not None
+                ]
+                reach = self.options.max_jump
+                cost = float(np.mean(distances))
+                cost += reach * track.disagreement(observation.class_name)
+                costs[i, j] = cost if cost <= reach else IMPOSSIBLE_COST
+        return costs
 
     def _costs(self, observations: Sequence[Observation]) -> np.ndarray:
         """Return the cost of every observation for every track, (tracks, observations)."""
@@ -289,6 +324,12 @@ class InstrumentTracker:
         assert self._time_s is not None
         is_confirmed = track.hits >= self.options.confirm_frames
         return is_confirmed and self._time_s - track.seen_s <= self.options.coast_s
+
+
+def _assign(costs: np.ndarray) -> list[tuple[int, int]]:
+    """Return the possible pairs (row, column) with the least total cost."""
+    pairs = zip(*linear_sum_assignment(costs), strict=True)
+    return [(int(i), int(j)) for i, j in pairs if costs[i, j] < IMPOSSIBLE_COST]
 
 
 def _at(items: Sequence[_Item | None], place: int) -> _Item | None:

@@ -128,6 +128,16 @@ def test_both_pieces_that_enter_the_image_stay_apart():
     assert sorted(classes) == [1, 1, 2]
 
 
+def test_a_window_at_the_image_border_makes_no_second_tool():
+    labels = np.zeros((512, 640), np.uint8)
+    labels[220:300, :60] = 1
+    labels[235:285, 10:150] = 2
+    labels[245:275, 150:260] = 3
+    labels[245:275, :10] = 0
+    found = find_instruments(labels, PARTS)
+    assert [region.area for region in found.instruments] == [np.count_nonzero(labels)]
+
+
 def test_no_tip_behind_another_tool():
     behind = DrawnTool((200.0, 250.0), 0.1, width=50.0)
     front = DrawnTool((330.0, 180.0), -1.57, width=40.0)
