@@ -33,6 +33,8 @@ IMPOSSIBLE_COST = 1e6
 FAR = 3.0
 """Distances count as at most so many gates: one point that is covered must not decide alone."""
 VOTE_DECAY = 0.97
+OLD_HITS = 30
+"""Tracks with fewer observations are new."""
 POINT_MEMORY_S = 0.3
 """A point that is not seen for longer, while its instrument is, is forgotten."""
 
@@ -125,7 +127,7 @@ class InstrumentTracker:
     Each point of an instrument has a Kalman filter. Observations and tracks are assigned with the
     least total cost, the negative logarithm of the likelihood: the mean over the points that both
     have of their squared Mahalanobis distance and of the logarithm of its covariance's
-    determinant, plus a cost for another class. Points far away count as a few gates at most, and
+    determinant, plus a cost for another class and for new tracks. Points far away count as a few gates at most, and
     one within its gate is enough: a tool that another one covers, so that its centroid jumps, is
     still known by its tip or by where it enters the image. What is left is assigned by distance,
     see :attr:`TrackerOptions.max_jump`.
@@ -265,6 +267,9 @@ class InstrumentTracker:
             for track in self._tracks
         ])  # fmt: skip
         costs = total / np.maximum(shared, 1) + self.options.class_cost * other_class
+        # What was seen often is rather what comes back than what was seen a few times.
+        hits = np.array([min(track.hits, OLD_HITS) for track in self._tracks])
+        costs += 2 * np.log(OLD_HITS / hits)[:, None]
         return np.where(near > 0, costs, IMPOSSIBLE_COST)
 
     def _floor(self, dimension: int) -> np.ndarray:
