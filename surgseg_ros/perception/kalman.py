@@ -157,3 +157,18 @@ def distances_squared(
     spreads = np.stack([item.position_covariance for item in filters])[:, None] + covariances
     solved = np.linalg.solve(spreads, innovations[..., None])[..., 0]
     return np.einsum('kmn,kmn->km', innovations, solved)
+
+
+def log_growth(filters: Sequence[ConstantVelocityFilter], covariances: np.ndarray) -> np.ndarray:
+    """
+    Return how much less certain observations of several points are than the observations' own.
+
+    Added to the squared distance, it makes a likelihood of it: without it a point that was not
+    seen for long would be near to everything.
+
+    :param filters: k
+    :param covariances: (m, n, n) of the observations
+    :return: (k, m) logarithm of the quotient of the determinants, 0 for points known exactly
+    """
+    spreads = np.stack([item.position_covariance for item in filters])[:, None] + covariances
+    return np.asarray(np.linalg.slogdet(spreads)[1] - np.linalg.slogdet(covariances)[1])

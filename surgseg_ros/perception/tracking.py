@@ -25,6 +25,7 @@ from scipy.special import chdtri
 
 from surgseg_ros.perception.kalman import ConstantVelocityFilter
 from surgseg_ros.perception.kalman import distances_squared
+from surgseg_ros.perception.kalman import log_growth
 from surgseg_ros.perception.track import Observation
 from surgseg_ros.perception.track import PointEstimate
 from surgseg_ros.perception.track import Track
@@ -33,6 +34,8 @@ IMPOSSIBLE_COST = 1e6
 FAR = 3.0
 """Distances count as at most so many gates: one point that is covered must not decide alone."""
 VOTE_DECAY = 0.97
+OLD_HITS = 30
+"""Tracks with fewer observations are new."""
 POINT_MEMORY_S = 0.3
 """A point that is not seen for longer, while its instrument is, is forgotten."""
 
@@ -124,10 +127,11 @@ class InstrumentTracker:
 
     Each point of an instrument has a Kalman filter. Observations and tracks are assigned with the
     least total cost: the mean over the points that both have of their squared Mahalanobis
-    distance, plus a cost for another class. Points far away count as a few gates at most, and half
-    of the points must lie within their gates: a tool that another one covers, so that its
-    centroid jumps, is still known by its tip and by where it enters the image. What is left is
-    assigned by distance, see :attr:`TrackerOptions.max_jump`.
+    distance and the logarithm of their uncertainty, plus a cost for another class and for tracks
+    that are new. Points far away count as a few gates at most, and half of the points must lie
+    within their gates: a tool that another one covers, so that its centroid jumps, is still known
+    by its tip and by where it enters the image. What is left is assigned by distance, see
+    :attr:`TrackerOptions.max_jump`.
 
     :param options: read anew for every image
     """
@@ -250,13 +254,13 @@ class InstrumentTracker:
                 continue
             both = np.ix_(list(filters), list(points))
             floor = self._floor(next(iter(filters.values())).dimension)
+            known = list(filters.values())
+            covariances = np.stack([point.covariance for point in points.values()]) + floor
             distances = distances_squared(
-                list(filters.values()),
-                np.stack([point.position for point in points.values()]),
-                np.stack([point.covariance for point in points.values()]) + floor,
+                known, np.stack([point.position for point in points.values()]), covariances
             )
             gate = self._gate(floor.shape[0])
-            total[both] += np.minimum(distances, FAR * gate)
+            total[both] += np.minimum(distances, FAR * gate) + log_growth(known, covariances)
             shared[both] += 1
             near[both] += distances <= gate
         other_class = np.array([
@@ -264,6 +268,9 @@ class InstrumentTracker:
             for track in self._tracks
         ])  # fmt: skip
         costs = total / np.maximum(shared, 1) + self.options.class_cost * other_class
+        # What was seen often is rather what comes back than what was seen a few times.
+        hits = np.array([min(track.hits, OLD_HITS) for track in self._tracks])
+        costs += 2 * np.log(OLD_HITS / hits)[:, None]
         return np.where((near > 0) & (2 * near >= shared), costs, IMPOSSIBLE_COST)
 
     def _floor(self, dimension: int) -> np.ndarray:
