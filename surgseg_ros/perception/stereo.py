@@ -37,6 +37,10 @@ TIP_REACH_WIDTHS = 0.8
 """Reach of the edges that tell a tip's disparity, in minor axis lengths."""
 TIP_DISPARITY_STD_PX = 5.0
 """Of the difference of the tips that both eyes found."""
+MAX_TIP_MISMATCH = 4.0
+"""Largest distance of the tips that both eyes found, in standard deviations."""
+MAX_TIP_OFFSET = 0.15
+"""How far a tip may lie off the whole instrument's line, relative to its disparity."""
 TIP_STRUCTURE_STD = 0.02
 """How far a tip lies off the edges near it, relative to its depth."""
 AXIS_REACH = 0.35
@@ -206,7 +210,11 @@ def _make_point(
 def _locate_tip(
     pair: MatchedPair, calibration: StereoCalibration, options: StereoOptions
 ) -> StereoPoint | None:
-    """Return the tip if both eyes see it: its disparity is that of the edges near it."""
+    """
+    Return the tip if both eyes see it: its disparity is that of the edges near it.
+
+    Where tools cross, an eye may take the end of another part for the tip.
+    """
     left, right = pair.left.region, pair.right.region
     if not (left.tip_valid and right.tip_valid):
         return None
@@ -219,6 +227,10 @@ def _locate_tip(
     direct = pixel[0] - seen_right[0]
     variance = 1 / (1 / edge_variance + 1 / direct_variance)
     disparity = variance * (line.at(along) / edge_variance + direct / direct_variance)
+    mismatch = np.hypot(direct - line.at(along), pixel[1] - seen_right[1])
+    offset = abs(disparity - pair.line.at(along))
+    if mismatch**2 > MAX_TIP_MISMATCH**2 * direct_variance or offset > MAX_TIP_OFFSET * disparity:
+        return None
     if not _is_depth(float(disparity), calibration, options):
         return None
     covariance = np.zeros((3, 3))
