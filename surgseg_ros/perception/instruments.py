@@ -51,6 +51,10 @@ OUTLINE_POINTS = 200
 COVER_PX = 4
 """How near a jaw must end to another instrument to be taken for covered by it."""
 MAX_COMPARED_BOXES = 50
+MAX_COVERED_GAP = 3.0
+"""Longest gap between two pieces of one tool, in lengths of the piece beyond it."""
+MIN_COVERED = 0.75
+"""Least share of the way between two pieces of one tool that another one covers."""
 MAX_TORN_GAP = 0.3
 """Longest gap between a tool and an end of it that a network tore off, in lengths of that end."""
 DISTAL_WIDTHS = 3.0
@@ -146,7 +150,7 @@ def _join_covered(pieces: list[_Component], label_image: np.ndarray) -> list[_Co
     Join pieces of one class between which only another class lies: it covers what joins them.
 
     A tool enters the image once, so that of pieces which do only one is joined. A gap that is
-    longer than the piece beyond it is too long to tell.
+    much longer than the piece beyond it is too long to tell.
     """
     if not 2 <= len(pieces) <= MAX_PIECES:
         return pieces
@@ -212,12 +216,13 @@ def _shortest_way(first: _Component, second: _Component) -> tuple[float, np.ndar
 def _covered_gap(first: _Component, second: _Component, label_image: np.ndarray) -> float | None:
     """Return the length of the gap between two pieces, ``None`` if it is not covered or long."""
     gap, start, stop = _shortest_way(first, second)
-    if gap > max(second.box[2:]):
+    if gap > MAX_COVERED_GAP * max(second.box[2:]):
         return None
     steps = np.linspace(0.0, 1.0, max(math.ceil(gap), 2))[:, None]
     x, y = np.rint(start + steps * (stop - start)).astype(int).T
     way = label_image[y, x]
-    return gap if ((way > 0) & (way != UNLABELED)).all() else None
+    covered = float(((way > 0) & (way != UNLABELED)).mean())
+    return gap if covered >= MIN_COVERED else None
 
 
 def _find_merged(

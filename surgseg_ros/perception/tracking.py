@@ -127,10 +127,10 @@ class InstrumentTracker:
     Each point of an instrument has a Kalman filter. Observations and tracks are assigned with the
     least total cost, the negative logarithm of the likelihood: the mean over the points that both
     have of their squared Mahalanobis distance and of the logarithm of its covariance's
-    determinant, plus a cost for another class and for new tracks. Points far away count as a few gates at most, and
-    one within its gate is enough: a tool that another one covers, so that its centroid jumps, is
-    still known by its tip or by where it enters the image. What is left is assigned by distance,
-    see :attr:`TrackerOptions.max_jump`.
+    determinant, plus a cost for another class and for new tracks. Points far away count as a few
+    gates at most, and one within its gate is enough: a tool that another one covers, so that its
+    centroid jumps, is still known by its tip or by where it enters the image. What is left is
+    assigned by distance, see :attr:`TrackerOptions.max_jump`.
 
     :param options: read anew for every image
     """
