@@ -156,14 +156,16 @@ def _center_covariance(pair: MatchedPair, disparity: float) -> np.ndarray:
     Return the covariance (2, 2) px^2 of the centroid of the common part.
 
     Besides the outline's errors: where the part ends is as uncertain as the disparity of an
-    instrument's parts, and if the masks disagree, one of them lacks some of its length.
+    instrument's parts, and if the masks disagree, one of them lacks some of its length. What the
+    right eye's image border cuts off is another part at its own stamp: along an instrument that
+    moves by m between the stamps the centroid moves by m / 2, which is ``gap_std``.
     """
     region = pair.left.region
     xx, xy, yy = region.centroid_covariance
     missing_std = MISSING_SHIFT * (1 - pair.overlap) * region.major_axis_length
     return (
         np.array([[xx, xy], [xy, yy]])
-        + missing_std**2 * np.outer(pair.direction, pair.direction)
+        + (missing_std**2 + pair.gap_std**2) * np.outer(pair.direction, pair.direction)
         + np.diag([(STRUCTURE_STD * disparity) ** 2, 0.0])
     )
 

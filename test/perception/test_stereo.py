@@ -14,6 +14,8 @@
 
 """Tests of instruments in space, on rods whose projection is exact."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from stereo_rods import draw_rods
@@ -60,6 +62,16 @@ def test_the_tip_lies_at_the_end(rod):
     # The silhouette ends one radius beyond the end of the middle line.
     error = np.linalg.norm(found.tip.position - rod.end)
     assert error < 1.6 * rod.radius
+
+
+@pytest.mark.parametrize('moved', [(0, 30), (40, 0)])
+def test_ends_that_are_not_the_same_are_no_tip(moved):
+    left, right = view_rods([LEFT_ROD]), view_rods([LEFT_ROD], 'right')
+    region = right.instruments[0]
+    other = replace(region, tip=tuple(np.add(region.tip, moved)))
+    right = replace(right, instruments=[other])
+    (found,) = locate_instruments(left, right, rod_calibration(), EXACT)
+    assert found.tip is None
 
 
 def test_a_part_that_only_one_eye_sees_does_not_count():

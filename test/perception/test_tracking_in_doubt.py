@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Tests of instruments whose outline jumps, as when tools are told apart in another way."""
+"""Tests of which track takes which observation in doubt, as when outlines jump."""
 
 import numpy as np
 import pytest
@@ -59,6 +59,17 @@ def test_another_class_does_not_jump():
     names = ('bipolar forceps', 'prograsp forceps')
     images = [see((300, 300), names=names)] * 5
     assert follow(*images, see((400, 300), names=names[1:])) == [2]
+
+
+def test_a_track_out_of_sight_takes_no_observation_of_another():
+    """Its gate is wide after a while, and the other one is not quite where it should be."""
+    images = [see((300, 300), (700, 300))] * 5 + [see((700 - 14 * n, 300)) for n in range(20)]
+    assert follow(*images, see((430, 308))) == [2]
+
+
+def test_of_two_that_come_back_the_older_one_does():
+    images = [see((300, 300))] * 30 + [see((300, 300), (340, 300))] * 3 + [[]] * 20
+    assert follow(*images, see((330, 300))) == [1]
 
 
 def test_jumps_can_be_forbidden():
