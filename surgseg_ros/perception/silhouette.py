@@ -23,7 +23,7 @@ from surgseg_ros.perception.region import Region
 from surgseg_ros.perception.stereo_calibration import StereoCalibration
 
 NEIGHBOR_PX = 3
-"""How near another instrument's pixel makes an edge one of the instrument that is in front."""
+"""An edge so near to a pixel of another instrument is where that one covers, or may cover, it."""
 SLOPE_ROWS = 5
 """Rows on either side over which the slope of an edge is taken."""
 MAX_SAMPLES = 1500
