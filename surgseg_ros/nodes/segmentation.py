@@ -357,8 +357,14 @@ class SegmentationNode(LifecycleNode):
         assert self._pipeline is not None
         summary = stage.statistics.summary()
         problems = {} if self._stereo_outputs is None else self._stereo_outputs.refused
+        limit_s = self._settings['input_timeout_s']
         if summary.is_fault:
             problems = problems | {'positions': summary.problem}
+        elif self._inputs and not summary.problem and (summary.silence_s or 0.0) > limit_s:
+            problems = problems | {
+                'pairs': f'no pair of images for {summary.silence_s:.0f} s, so no positions: '
+                'the statuses of the eyes say which one is missing'
+            }
         self._problem_log.update('stereo', problems)
         return stereo_status(
             f'{name}: stereo', self._pipeline.pairing.summary(), summary, problems

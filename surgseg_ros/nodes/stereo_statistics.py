@@ -17,6 +17,7 @@
 from collections import deque
 from dataclasses import dataclass
 import threading
+import time
 
 import numpy as np
 
@@ -34,6 +35,7 @@ class StereoSummary:
     :param located: instruments in the last of them
     :param unsynchronized: images that came without one of the other eye within the tolerance
     :param processing_ms: 50th and 95th percentile of the time for a pair, ``None`` without any
+    :param silence_s: since the last pair, ``None`` before the first
     """
 
     problem: str
@@ -42,6 +44,7 @@ class StereoSummary:
     located: int
     unsynchronized: int
     processing_ms: tuple[float, float] | None
+    silence_s: float | None = None
 
 
 class StereoStatistics:
@@ -50,6 +53,7 @@ class StereoStatistics:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._times_ms: deque[float] = deque(maxlen=WINDOW_PAIRS)
+        self._last_s = 0.0
         self._pairs = 0
         self._located = 0
         self._unsynchronized = 0
@@ -62,6 +66,7 @@ class StereoStatistics:
             self._pairs += 1
             self._located = located
             self._times_ms.append(1e3 * processing_s)
+            self._last_s = time.monotonic()
             self._problem, self._is_fault = '', False
 
     def record_problem(self, text: str, is_fault: bool) -> None:
@@ -80,7 +85,8 @@ class StereoStatistics:
             times_ms = list(self._times_ms)
             problem, is_fault = self._problem, self._is_fault
             counts = self._pairs, self._located, self._unsynchronized
+            silence_s = time.monotonic() - self._last_s
         if not times_ms:
             return StereoSummary(problem, is_fault, *counts, None)
         median, high = np.percentile(times_ms, (50, 95)).tolist()
-        return StereoSummary(problem, is_fault, *counts, (median, high))
+        return StereoSummary(problem, is_fault, *counts, (median, high), silence_s)

@@ -192,3 +192,19 @@ def test_positions_can_be_switched_off(rig):
     indices = [msg.pair_index for msg in rig.positions.messages]
     assert indices == list(range(indices[0], indices[0] + len(indices)))
     assert len(indices) > count
+
+
+def test_a_missing_eye_is_told_and_costs_the_other_nothing(rig):
+    rig.send_until_positions(GOOD, 'published')
+    assert change_parameter(rig.station, 'input_timeout_s', 1.0).successful
+
+    def left_alone(messages):
+        rig.answer('left', rig.send('left', MASKS['left']))
+        status = rig.status(messages[-1], 'stereo')
+        return status.level == DiagnosticStatus.WARN and 'no pair of images' in status.message
+
+    wait_until(
+        lambda: left_alone(rig.diagnostics.messages), MATCH_TIMEOUT_S, 'a warning of missing pairs'
+    )
+    rig.send_pair()
+    rig.send_until_positions(GOOD, 'published')
