@@ -53,6 +53,7 @@ def region_to_instrument(region: Region) -> Instrument:
         jaw_angle=float(region.jaw_angle),
         entry=_point(region.entry),
         entry_valid=bool(region.entry_valid),
+        shaft_edges=[_point(end) for edge in region.shaft_edges for end in edge],
         bounding_box=RegionOfInterest(
             x_offset=int(x), y_offset=int(y), width=int(width), height=int(height)
         ),

@@ -37,6 +37,8 @@ from surgseg_ros.perception.region import on_image_border
 from surgseg_ros.perception.region import outline
 from surgseg_ros.perception.region import Region
 from surgseg_ros.perception.region import WHOLE_INSTRUMENT
+from surgseg_ros.perception.shaft_edges import find_shaft_edges
+from surgseg_ros.perception.shaft_edges import Segment
 from surgseg_ros.perception.tool_assembly import assemble_tools
 
 DEFAULT_MIN_AREA = 100
@@ -141,7 +143,8 @@ def find_instruments(
             )
             jaws = _far_jaws(component, shape, _size_of(label_image))
             entry = _find_entry(component, _size_of(label_image))
-            instruments.append(_with_ends(region, jaws, entry))
+            edges = _near_shaft_edges(region, shape, entry)
+            instruments.append(_with_ends(replace(region, shaft_edges=edges), jaws, entry))
     return InstrumentSet(sorted(instruments, key=lambda region: -region.area), [])
 
 
@@ -253,7 +256,8 @@ def _find_merged(
         if jaws is not None and any(_is_covered(tip, component, foreground) for tip in jaws.tips):
             jaws = None
         entry = _find_entry(component, _size_of(label_image))
-        instruments.append(_with_ends(whole, jaws, entry))
+        edges = _part_shaft_edges(pieces, label_set, _size_of(label_image))
+        instruments.append(_with_ends(replace(whole, shaft_edges=edges), jaws, entry))
     return InstrumentSet(instruments, parts)
 
 
@@ -474,6 +478,34 @@ def _find_entry(component: _Component, image_size: tuple[int, int]) -> tuple[flo
         return None
     x, y = points[runs == np.bincount(runs).argmax()].mean(axis=0) + component.box[:2]
     return float(x), float(y)
+
+
+def _part_shaft_edges(
+    pieces: list[tuple[int, _Component]], label_set: LabelSet, image_size: tuple[int, int]
+) -> tuple[Segment, ...]:
+    """Return the edges of the largest piece of shaft."""
+    shaft_class = label_set.index('shaft')
+    shafts = [piece for class_id, piece in pieces if class_id == shaft_class]
+    shaft = max(shafts, key=lambda piece: piece.area, default=None)
+    if shaft is None:
+        return ()
+    shape = _measure(shaft, image_size)
+    ellipse = shape.ellipse
+    return find_shaft_edges(
+        shape.boundary[~shape.at_border], ellipse.centroid, ellipse.orientation
+    )
+
+
+def _near_shaft_edges(
+    region: Region, shape: _Shape, entry: tuple[float, float] | None
+) -> tuple[Segment, ...]:
+    """Return the edges of the half of an instrument where it enters the image."""
+    if entry is None:
+        return ()
+    axis = np.subtract(entry, region.centroid)
+    boundary = shape.boundary[~shape.at_border]
+    near = boundary[(boundary - region.centroid) @ axis > 0]
+    return find_shaft_edges(near, region.centroid, region.orientation)
 
 
 def _far_jaws(component: _Component, shape: _Shape, image_size: tuple[int, int]) -> Jaws | None:

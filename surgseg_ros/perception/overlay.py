@@ -56,7 +56,7 @@ def draw_overlay(
 
 def draw_instruments(image: np.ndarray, instruments: Sequence[Region]) -> np.ndarray:
     """
-    Mark centroid, principal axis, tip and both jaws of every instrument.
+    Mark centroid, principal axis, edges of the shaft, tip and both jaws of every instrument.
 
     :param image: (H, W, 3) uint8 RGB
     :return: (H, W, 3) uint8 RGB, a new array
@@ -69,6 +69,8 @@ def draw_instruments(image: np.ndarray, instruments: Sequence[Region]) -> np.nda
         arm = direction * region.major_axis_length / 2
         cv2.line(drawn, _pixel(centroid - arm), _pixel(centroid + arm), _WHITE, width, cv2.LINE_AA)
         cv2.circle(drawn, _pixel(centroid), 3 * width, _WHITE, -1, cv2.LINE_AA)
+        for start, end in np.array(region.shaft_edges).reshape(-1, 2, 2):
+            cv2.line(drawn, _pixel(start), _pixel(end), _WHITE, width, cv2.LINE_AA)
         for jaw_tip in region.jaw_tips:
             cv2.circle(drawn, _pixel(np.array(jaw_tip)), 3 * width, _TIP_COLOR, width, cv2.LINE_AA)
         if region.tip_valid:

@@ -66,6 +66,7 @@ class Region:
     :param jaw_tips: ends of both jaws, or of the one that is seen; empty unless ``tip_valid``
     :param jaw_angle: between both jaws in the image in rad, nan unless both are seen
     :param entry: middle of where it enters the image, (nan, nan) unless ``entry_valid``
+    :param shaft_edges: ends ((x, y), (x, y)) of both edges of the shaft, empty if it has none
     :param mask: (height, width) uint8 of the bounding box, non-zero inside
     """
 
@@ -87,6 +88,7 @@ class Region:
     jaw_angle: float = math.nan
     entry: tuple[float, float] = NO_POINT
     entry_valid: bool = False
+    shaft_edges: tuple[tuple[tuple[float, float], tuple[float, float]], ...] = ()
     mask: np.ndarray = field(default_factory=_no_mask, compare=False, repr=False)
 
 
