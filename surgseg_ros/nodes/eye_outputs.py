@@ -40,12 +40,11 @@ from surgseg_ros.nodes.frame_stages import Answer
 from surgseg_ros.nodes.images import array_to_image
 from surgseg_ros.nodes.instrument_markers import make_instrument_markers
 from surgseg_ros.nodes.instrument_messages import region_to_instrument
+from surgseg_ros.nodes.managed_publishers import INSTRUMENTS_DEPTH
 from surgseg_ros.nodes.managed_publishers import ManagedPublishers
 from surgseg_ros.nodes.parameters import ParameterTable
 from surgseg_ros.perception.overlay import draw_instruments
 from surgseg_ros.perception.overlay import draw_overlay
-
-INSTRUMENTS_DEPTH = 10
 
 
 class EyeOutputs:

@@ -23,9 +23,7 @@ from surgseg_ros.nodes.frame_slots import FrameSlots
 from surgseg_ros.nodes.frame_slots import Outcome
 from surgseg_ros.nodes.frame_slots import TakenFrame
 from surgseg_ros.nodes.frame_stages import ArrivedFrame
-
-LONGEST_TEXT = 300
-"""A hostile encoding may have any length; log and diagnostics do not repeat all of it."""
+from surgseg_ros.nodes.problem_log import shorten
 
 
 class FrameLedger:
@@ -78,9 +76,3 @@ class FrameLedger:
                 f'{eye}: image rejected ({cause}): {text}. '
                 'Further ones for this cause are only counted, see /diagnostics.'
             )
-
-
-def shorten(error: Exception) -> str:
-    """Return type and beginning of the text of an error."""
-    text = f'{type(error).__name__}: {error}'
-    return text if len(text) <= LONGEST_TEXT else f'{text[:LONGEST_TEXT]} ...'

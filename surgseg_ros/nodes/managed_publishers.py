@@ -30,6 +30,8 @@ from surgseg_ros.nodes.qos_conflicts import explain_refused_subscriber
 from surgseg_ros.nodes.qos_conflicts import has_refused_subscriber
 from surgseg_ros.nodes.qos_conflicts import RefusedPeers
 
+INSTRUMENTS_DEPTH = 10
+"""Of what trackers want every message of."""
 IMAGE_DEPTH = 1
 """Of all that is for people, or too large to wait in a queue."""
 

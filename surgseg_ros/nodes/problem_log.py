@@ -18,6 +18,9 @@ from collections.abc import Mapping
 
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
+LONGEST_TEXT = 300
+"""A hostile encoding may have any length; log and diagnostics do not repeat all of it."""
+
 
 class ProblemLog:
     """
@@ -48,3 +51,9 @@ class ProblemLog:
     def clear(self) -> None:
         """Forget all problems, so that they are logged again."""
         self._present.clear()
+
+
+def shorten(error: Exception) -> str:
+    """Return type and beginning of the text of an error."""
+    text = f'{type(error).__name__}: {error}'
+    return text if len(text) <= LONGEST_TEXT else f'{text[:LONGEST_TEXT]} ...'

@@ -28,13 +28,13 @@ from surgseg_ros.inference.segmenter import Segmentation
 from surgseg_ros.msg import InstrumentArray
 from surgseg_ros.nodes.eye_outputs import EyeOutputs
 from surgseg_ros.nodes.frame_ledger import FrameLedger
-from surgseg_ros.nodes.frame_ledger import shorten
 from surgseg_ros.nodes.frame_slots import Outcome
 from surgseg_ros.nodes.frame_stages import Answer
 from surgseg_ros.nodes.frame_stages import DecodedFrame
 from surgseg_ros.nodes.frame_stages import SegmentedBatch
 from surgseg_ros.nodes.frame_stages import SegmentedFrame
 from surgseg_ros.nodes.parameters import ParameterTable
+from surgseg_ros.nodes.problem_log import shorten
 from surgseg_ros.perception.image_quality import ImageQualityMonitor
 from surgseg_ros.perception.image_quality import QualityThresholds
 from surgseg_ros.perception.instruments import find_instruments

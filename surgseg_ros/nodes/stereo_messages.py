@@ -45,8 +45,8 @@ def make_stereo_instrument(found: StereoInstrument) -> StereoInstrumentMsg:
         left_index=found.left_index,
         right_index=found.right_index,
         track_id=NOT_TRACKED,
-        centroid=_make_point(found.centroid),
-        tip=_make_point(found.tip),
+        centroid=make_stereo_point(found.centroid),
+        tip=make_stereo_point(found.tip),
         axis=make_vector(found.axis),
         axis_std=float(found.axis_std),
         overlap=float(found.overlap),
@@ -75,7 +75,8 @@ def make_pose_array(array: StereoInstrumentArray) -> PoseArray:
     return PoseArray(header=array.header, poses=poses)
 
 
-def _make_point(point: StereoPoint | None) -> StereoPointMsg:
+def make_stereo_point(point: StereoPoint | None) -> StereoPointMsg:
+    """Make the message of a point, not tracked; not valid without one."""
     unknown = StereoPointMsg(
         velocity=make_vector(UNKNOWN_VELOCITY), velocity_covariance=UNKNOWN_COVARIANCE
     )

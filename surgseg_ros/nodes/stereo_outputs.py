@@ -23,11 +23,10 @@ from visualization_msgs.msg import MarkerArray
 from surgseg_ros.data.label_sets import LabelSet
 from surgseg_ros.msg import StereoInstrumentArray
 from surgseg_ros.nodes.instrument_markers import color_of
+from surgseg_ros.nodes.managed_publishers import INSTRUMENTS_DEPTH
 from surgseg_ros.nodes.managed_publishers import ManagedPublishers
 from surgseg_ros.nodes.stereo_markers import make_stereo_markers
 from surgseg_ros.nodes.stereo_messages import make_pose_array
-
-INSTRUMENTS_DEPTH = 10
 
 
 class StereoOutputs:

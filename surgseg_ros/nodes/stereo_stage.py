@@ -24,10 +24,10 @@ from rclpy.lifecycle import LifecycleNode
 from surgseg_ros.inference.crop import size_of
 from surgseg_ros.msg import StereoInstrumentArray
 from surgseg_ros.nodes.eye_outputs import EyeOutputs
-from surgseg_ros.nodes.frame_ledger import shorten
 from surgseg_ros.nodes.frame_stages import Answer
 from surgseg_ros.nodes.frame_stages import NANOSECONDS
 from surgseg_ros.nodes.parameters import ParameterTable
+from surgseg_ros.nodes.problem_log import shorten
 from surgseg_ros.nodes.segmentation_parameters import OFF
 from surgseg_ros.nodes.segmentation_parameters import RAW
 from surgseg_ros.nodes.segmentation_parameters import RECTIFIED
@@ -136,14 +136,14 @@ class StereoStage:
             baseline=calibration.baseline,
             model=answers[0].model,
             processing=Duration(seconds=processing_s).to_msg(),
-            pair_index=self.statistics.summary().pairs,
+            pair_index=self.statistics.pairs,
             instruments=[make_stereo_instrument(item) for item in found],
         )
         self._outputs.publish(array, answers[0].label_set)
         self.statistics.record_pair(len(found), processing_s)
 
     def _tell_gap(self, gap_s: float) -> None:
-        if self.statistics.summary().pairs == 0:
+        if self.statistics.pairs == 0:
             self.statistics.record_problem(
                 f'the stamps of the eyes are {1e3 * abs(gap_s):.1f} ms apart, '
                 'stereo_sync_tolerance_ms is '

@@ -79,6 +79,12 @@ class StereoStatistics:
         with self._lock:
             self._unsynchronized += 1
 
+    @property
+    def pairs(self) -> int:
+        """Return the number of pairs with positions."""
+        with self._lock:
+            return self._pairs
+
     def summary(self) -> StereoSummary:
         """Return what was noted."""
         with self._lock:

@@ -17,7 +17,6 @@
 from collections.abc import Sequence
 import copy
 import math
-from typing import TypeVar
 
 import numpy as np
 
@@ -28,6 +27,7 @@ from surgseg_ros.msg import StereoInstrument
 from surgseg_ros.msg import StereoInstrumentArray
 from surgseg_ros.msg import StereoPoint
 from surgseg_ros.nodes.stereo_messages import make_position
+from surgseg_ros.nodes.stereo_messages import make_stereo_point
 from surgseg_ros.nodes.stereo_messages import make_vector
 from surgseg_ros.perception.observations import points_in_image
 from surgseg_ros.perception.track import Observation
@@ -37,7 +37,6 @@ from surgseg_ros.perception.track import TrackedPoint
 
 NOT_SEEN = -1
 
-Array = TypeVar('Array', InstrumentArray, StereoInstrumentArray)
 TrackedPoints = Sequence[TrackedPoint | None]
 
 
@@ -120,9 +119,7 @@ def tracked_stereo_instrument(
 
 def _tracked_point(before: StereoPoint, point: TrackedPoint | None) -> StereoPoint:
     if point is None:
-        return StereoPoint(
-            velocity=make_vector([math.nan] * 3), velocity_covariance=[math.nan] * 9
-        )
+        return make_stereo_point(None)
     tracked = copy.copy(before)
     tracked.valid = True
     tracked.position = make_position(point.position)

@@ -33,8 +33,8 @@ from visualization_msgs.msg import MarkerArray
 
 from surgseg_ros.msg import InstrumentArray
 from surgseg_ros.msg import StereoInstrumentArray
-from surgseg_ros.nodes.frame_ledger import shorten
 from surgseg_ros.nodes.parameters import ParameterTable
+from surgseg_ros.nodes.problem_log import shorten
 from surgseg_ros.nodes.stereo_markers import make_stereo_markers
 from surgseg_ros.nodes.track_messages import observe_instruments
 from surgseg_ros.nodes.track_messages import observe_stereo_instruments
@@ -214,9 +214,8 @@ class TrackSource(ABC):
         return tracked
 
     def _finish(self, track: Track, now_s: float, latency_s: float) -> Any:
-        options = self._tracker.options if self._tracker is not None else None
-        assert options is not None
-        points = track.points_after(latency_s, options.acceleration_std)
+        assert self._tracker is not None
+        points = track.points_after(latency_s, self._tracker.options.acceleration_std)
         instrument = self.describe(self._last[track.track_id], track, points)
         instrument.track_id = track.track_id
         instrument.track_age = track.age

@@ -246,8 +246,8 @@ def _find_merged(
     parts: list[Region] = []
     for component in sorted(tools, key=lambda item: -item.area):
         pieces = _find_parts(component, label_image, label_set, min_area)
-        for class_id, piece in pieces:
-            shape = _measure(piece, _size_of(label_image))
+        shapes = [_measure(piece, _size_of(label_image)) for _, piece in pieces]
+        for (class_id, piece), shape in zip(pieces, shapes, strict=True):
             part = _describe(piece, shape, confidence, class_id, label_set.class_names[class_id])
             parts.append(replace(part, instrument_index=len(instruments)))
         shape = _measure(component, _size_of(label_image))
@@ -256,7 +256,7 @@ def _find_merged(
         if jaws is not None and any(_is_covered(tip, component, foreground) for tip in jaws.tips):
             jaws = None
         entry = _find_entry(component, _size_of(label_image))
-        edges = _part_shaft_edges(pieces, label_set, _size_of(label_image))
+        edges = _part_shaft_edges(pieces, shapes, label_set)
         instruments.append(_with_ends(replace(whole, shaft_edges=edges), jaws, entry))
     return InstrumentSet(instruments, parts)
 
@@ -481,15 +481,18 @@ def _find_entry(component: _Component, image_size: tuple[int, int]) -> tuple[flo
 
 
 def _part_shaft_edges(
-    pieces: list[tuple[int, _Component]], label_set: LabelSet, image_size: tuple[int, int]
+    pieces: list[tuple[int, _Component]], shapes: list[_Shape], label_set: LabelSet
 ) -> tuple[Segment, ...]:
     """Return the edges of the largest piece of shaft."""
     shaft_class = label_set.index('shaft')
-    shafts = [piece for class_id, piece in pieces if class_id == shaft_class]
-    shaft = max(shafts, key=lambda piece: piece.area, default=None)
-    if shaft is None:
+    shafts = [
+        (piece.area, shape)
+        for (class_id, piece), shape in zip(pieces, shapes, strict=True)
+        if class_id == shaft_class
+    ]
+    if not shafts:
         return ()
-    shape = _measure(shaft, image_size)
+    _, shape = max(shafts, key=lambda item: item[0])
     ellipse = shape.ellipse
     return find_shaft_edges(
         shape.boundary[~shape.at_border], ellipse.centroid, ellipse.orientation

@@ -90,8 +90,7 @@ class Track:
 
     :param track_id: from 1; never given twice by a tracker
     :param filters: of its points, ``None`` for one that is not known
-    :param start_s: time of the first observation
-    :param seen_s: time of the last one
+    :param seen_s: time of the last observation
     :param age: frames since the first observation
     :param hits: observations
     :param index: position of the present observation in its message, ``None`` while it is not seen
@@ -101,7 +100,6 @@ class Track:
 
     track_id: int
     filters: list[ConstantVelocityFilter | None]
-    start_s: float
     seen_s: float
     age: int = 0
     hits: int = 1

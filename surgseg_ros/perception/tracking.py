@@ -312,7 +312,7 @@ class InstrumentTracker:
         filters = [
             None if point is None else self._filter(None, point) for point in observation.points
         ]
-        track = Track(self._next_id, filters, self._time_s, self._time_s, index=observation.index)
+        track = Track(self._next_id, filters, self._time_s, index=observation.index)
         track.point_seen_s = [self._time_s] * len(filters)
         track.vote(observation.class_name, observation.score, VOTE_DECAY)
         self._next_id += 1

@@ -32,10 +32,10 @@ from std_msgs.msg import Header  # noqa: E402
 
 from surgseg_ros.inference.segmenter import Segmenter  # noqa: E402
 from surgseg_ros.nodes.eye_outputs import EyeOutputs  # noqa: E402
-from surgseg_ros.nodes.frame_ledger import LONGEST_TEXT  # noqa: E402
 from surgseg_ros.nodes.frame_pipeline import FramePipeline  # noqa: E402
 from surgseg_ros.nodes.images import array_to_image  # noqa: E402
 from surgseg_ros.nodes.parameters import ParameterTable  # noqa: E402
+from surgseg_ros.nodes.problem_log import LONGEST_TEXT  # noqa: E402
 from surgseg_ros.nodes.segmentation import SegmentationNode  # noqa: E402
 from surgseg_ros.nodes.segmentation_parameters import PARAMETERS  # noqa: E402
 from surgseg_ros.nodes.segmenter_loader import SegmenterLoader  # noqa: E402

@@ -67,7 +67,7 @@ def tracked_point(*position):
 
 
 def track(index):
-    return Track(7, [], start_s=0.0, seen_s=0.0, index=index)
+    return Track(7, [], seen_s=0.0, index=index)
 
 
 def test_what_is_not_valid_is_not_observed():
