@@ -32,7 +32,7 @@ from setup_environment.stamps import describe_contents
 from setup_environment.stamps import digest_of
 from setup_environment.stamps import Stamp
 
-_REQUIREMENTS = ('ros-kilted', 'runtime', 'simulation', 'dev')
+_REQUIREMENTS = ('ros-kilted', 'runtime', 'simulation', 'training', 'dev')
 _CONSTRAINTS = 'constraints'
 
 _LOCAL_SETUP = """\

@@ -21,6 +21,7 @@ import pytest
 pytest.importorskip('sensor_msgs')
 
 from surgseg_ros import cli
+from surgseg_ros.commands import benchmark
 from surgseg_ros.nodes import message_benchmark
 from surgseg_ros.nodes.message_benchmark import FILL_LIMIT_MS
 from surgseg_ros.nodes.message_benchmark import is_too_slow
@@ -86,6 +87,6 @@ def test_subcommand_runs_the_measurement(tmp_path, capfd):
 
 
 def test_subcommand_without_ros_says_what_to_source(monkeypatch, capsys):
-    monkeypatch.setattr(cli, 'find_spec', lambda name: None)
+    monkeypatch.setattr(benchmark, 'find_spec', lambda name: None)
     assert cli.main(['benchmark', '--messages']) == 1
     assert 'source /opt/ros/<distro>/setup.bash' in capsys.readouterr().err

@@ -1,0 +1,124 @@
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+
+"""Arguments that several commands have in common."""
+
+import argparse
+from collections.abc import Sequence
+import json
+from pathlib import Path
+from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from surgseg_ros.inference.segmenter import Segmenter
+
+FULL_SIZE = (1280, 1024)
+"""Width and height of a da Vinci frame without its border, in pixels."""
+
+
+def add_checkpoint_argument(parser: argparse._ActionsContainer) -> None:
+    """Add the option that names the weights."""
+    parser.add_argument(
+        '--checkpoint',
+        help='name of shipped weights (default: shipped), .safetensors file, published .pt, .pth '
+        'or .tar file, or folder of save_pretrained',
+    )
+
+
+def load_segmenter(arguments: argparse.Namespace) -> 'Segmenter':
+    """Load the network and say which it is."""
+    from surgseg_ros.inference.checkpoints import DEFAULT_CHECKPOINT
+    from surgseg_ros.inference.segmenter import Segmenter
+
+    segmenter = Segmenter(
+        arguments.checkpoint or DEFAULT_CHECKPOINT,
+        arguments.device,
+        arguments.branch,
+        threshold=arguments.threshold,
+        backend=arguments.backend,
+    )
+    print(
+        f'{segmenter.checkpoint_name} ({segmenter.model_name}, task {segmenter.label_set.name}, '
+        f'branch {segmenter.branch}) on {segmenter.device}, {segmenter.precision}'
+    )
+    if segmenter.info.notice:
+        print(f'note: these weights were {segmenter.info.notice}')
+    return segmenter
+
+
+def missing_options(arguments: argparse.Namespace, *names: str) -> str:
+    """Return the options that were not given, empty if all were."""
+    options = [f'--{name.replace("_", "-")}' for name in names if getattr(arguments, name) is None]
+    return ', '.join(options)
+
+
+def write_result(path: Path | None, text: str) -> None:
+    """Write a result to a file if one is wanted."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + '\n', encoding='utf-8')
+
+
+def parse_settings(settings: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
+    """
+    Turn KEY=VALUE settings into keyword arguments.
+
+    :raises ValueError: if a setting has no value or names no option
+    """
+    values: dict[str, Any] = {}
+    for setting in settings:
+        key, separator, text = setting.partition('=')
+        if not separator or key not in names:
+            raise ValueError(f'--set {setting}: expected KEY=VALUE, KEY one of {", ".join(names)}')
+        value = _parse_value(text)
+        values[key] = tuple(value) if isinstance(value, list) else value
+    return values
+
+
+def _parse_value(text: str) -> Any:
+    """Return a JSON value, or the text itself where it is none."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def format_size(size: Sequence[int]) -> str:
+    """Return a (width, height) as ``1280x1024``."""
+    width, height = size
+    return f'{width}x{height}'
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """
+    Return (width, height) of a size such as ``1280x1024``.
+
+    :raises ValueError: if the text is no such size
+    """
+    width, separator, height = text.partition('x')
+    if not (separator and width.isdecimal() and height.isdecimal()):
+        raise ValueError(f'size {text}: expected WIDTHxHEIGHT, such as 1280x1024')
+    return int(width), int(height)
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """Return the names of a comma-separated list."""
+    return tuple(text.split(','))
+
+
+def split_counts(text: str) -> tuple[int, ...]:
+    """Return the whole numbers of a comma-separated list."""
+    return tuple(int(number) for number in text.split(','))

@@ -1,0 +1,144 @@
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+
+"""``surgseg predict``: label images of images and videos."""
+
+import argparse
+from pathlib import Path
+import sys
+
+from surgseg_ros.commands.arguments import add_checkpoint_argument
+from surgseg_ros.commands.arguments import load_segmenter
+from surgseg_ros.commands.arguments import missing_options
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command to those of ``surgseg``."""
+    parser = commands.add_parser(
+        'predict',
+        help='write label images for an image, a folder of images or a video',
+        description='Write <stem>.png, 8-bit class ids of the size of the input, for every frame. '
+        'Weights published with ternaus/robot-surgery-segmentation are used as there with --crop '
+        '320,28,1280,1024 --threshold 0.3 and --mask-factor 255 (binary), 85 (parts) or 32 '
+        '(types). With --stereo, --left, --right and --calibration instead of --input: find where '
+        'the instruments are, <stem>.json for every pair, in m in the left optical frame.',
+    )
+    parser.add_argument('--input', type=Path, help='image, folder or video')
+    _add_stereo_arguments(parser)
+    parser.add_argument('--output', type=Path, required=True, help='folder for the results')
+    add_checkpoint_argument(parser)
+    parser.add_argument(
+        '--branch', default='main', help='output of the network: main (default) or auxiliary'
+    )
+    parser.add_argument(
+        '--device', default='auto', help='auto (default: CUDA if there is one), cpu or cuda'
+    )
+    parser.add_argument(
+        '--backend',
+        default='torch',
+        help='torch (default), openvino, onnxruntime, tensorrt, or auto: the fastest, which pays '
+        'for long videos',
+    )
+    parser.add_argument(
+        '--overlay', action='store_true', help='also write <stem>_overlay.jpg to look at'
+    )
+    parser.add_argument(
+        '--crop',
+        default='none',
+        metavar='X,Y,WIDTH,HEIGHT',
+        help='part of the frames to segment in px, none (default), or auto: without black border',
+    )
+    parser.add_argument(
+        '--threshold',
+        type=float,
+        help="probability of 'instrument' from which on a pixel is one, task binary only "
+        "(default: the checkpoint's)",
+    )
+    parser.add_argument(
+        '--mask-factor',
+        type=int,
+        default=1,
+        help='multiply the class ids in the PNG files (default: %(default)s)',
+    )
+    parser.set_defaults(run=_run_predict)
+
+
+def _add_stereo_arguments(parser: argparse.ArgumentParser) -> None:
+    stereo = parser.add_argument_group('pairs of images')
+    stereo.add_argument(
+        '--stereo', action='store_true', help='locate the instruments in pairs of images'
+    )
+    stereo.add_argument('--left', type=Path, help='image, folder or video of the left eye')
+    stereo.add_argument('--right', type=Path, help='of the right eye; names or order make pairs')
+    stereo.add_argument(
+        '--calibration',
+        type=Path,
+        help='JSON or YAML: P_left and P_right (3x4) of rectified images, or K, D, R and t of '
+        'each eye',
+    )
+    stereo.add_argument(
+        '--length-unit',
+        default='auto',
+        choices=('auto', 'm', 'mm'),
+        help='of the calibration (default: auto, by the size of the baseline)',
+    )
+
+
+def _run_predict(arguments: argparse.Namespace) -> int:
+    if arguments.stereo:
+        return _run_predict_stereo(arguments)
+    from surgseg_ros.data.frame_source import FrameSource
+    from surgseg_ros.inference.crop import parse_crop
+    from surgseg_ros.predict import predict
+
+    if arguments.input is None:
+        raise ValueError('predict needs --input, or --stereo with --left and --right')
+    source = FrameSource(arguments.input)
+    crop = parse_crop(arguments.crop)
+    segmenter = load_segmenter(arguments)
+    factor = arguments.mask_factor
+    report = predict(source, arguments.output, segmenter, arguments.overlay, crop, factor)
+    print(f'{report.segmented} label images in {arguments.output}')
+    classes = enumerate(segmenter.label_set.class_names)
+    print('pixel values: ' + ', '.join(f'{index * factor} {name}' for index, name in classes))
+    if report.unreadable:
+        print(f'could not read: {", ".join(report.unreadable)}', file=sys.stderr)
+    return 1 if report.unreadable or not report.segmented else 0
+
+
+def _run_predict_stereo(arguments: argparse.Namespace) -> int:
+    from surgseg_ros.data.frame_source import FrameSource
+    from surgseg_ros.predict_stereo import predict_stereo
+
+    missing = missing_options(arguments, 'left', 'right', 'calibration')
+    if missing:
+        raise ValueError(f'predict --stereo needs {missing}')
+    if arguments.input or arguments.crop != 'none' or arguments.mask_factor != 1:
+        raise ValueError('--input, --crop and --mask-factor do not go with --stereo')
+    left, right = FrameSource(arguments.left), FrameSource(arguments.right)
+    report = predict_stereo(
+        left,
+        right,
+        arguments.calibration,
+        arguments.output,
+        load_segmenter(arguments),
+        arguments.overlay,
+        arguments.length_unit,
+    )
+    print(f'{report.pairs} pairs, {report.instruments} located instruments in {arguments.output}')
+    for what, names in (('no partner', report.unpaired), ('could not read', report.unreadable)):
+        if names:
+            print(f'{what}: {", ".join(names)}', file=sys.stderr)
+    return 1 if report.unreadable or not report.pairs else 0
