@@ -11,53 +11,146 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-
-
 """``surgseg train``: networks from data."""
 
 import argparse
-from dataclasses import fields
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from surgseg_ros.commands.arguments import parse_settings
+from surgseg_ros.commands.arguments import missing_options
+
+if TYPE_CHECKING:
+    from surgseg_ros.training.recipe import Recipe
+
+EPILOG = """examples:
+  surgseg train --list
+  surgseg train --recipe islam2019 --show
+  surgseg prepare --simulate --output simulated --videos 40 --frames 30 --size 320x256
+  surgseg train --recipe mffnet_cpu --data simulated --output runs/first
+  surgseg train --recipe rasnet --data endovis2017 --output runs/rasnet --set batch_size=4
+  surgseg train --recipe islam2019 --data endovis2017 --output runs/islam --devices 4
+  torchrun --nnodes 2 --nproc-per-node 4 ... --no-python surgseg train --recipe islam2019 ...
+  tensorboard --logdir runs
+"""
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to those of ``surgseg``."""
     parser = commands.add_parser(
         'train',
-        help='train mffnet on simulated frames',
-        description='Render simulated frames where the data folder lacks them, then train mffnet '
-        'with the auxiliary loss. An interrupted run goes on where it stopped. Needs the '
-        'simulation extra.',
+        help='train a network as a paper did, on your data',
+        description='Train a network by a recipe: one of the published systems, or a YAML file. '
+        'Every image and label file is checked first. A run that was interrupted or killed goes '
+        'on where it stopped when the same command is given again. Needs the training extra.',
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--recipe', help='name (see --list) or YAML file')
+    parser.add_argument('--list', action='store_true', help='list the recipes and exit')
+    parser.add_argument(
+        '--show',
+        action='store_true',
+        help='print the recipe and the sources of its values',
     )
     parser.add_argument(
-        '--data', type=Path, required=True, help='folder for the simulated frames, reused'
+        '--data', type=Path, help='data set, prepared or of a layout of `surgseg prepare`'
     )
-    parser.add_argument('--output', type=Path, required=True, help='folder for the weights')
     parser.add_argument(
-        '--frames', type=int, default=4800, help='training frames to have (default: %(default)s)'
+        '--layout', default='auto', help='of the data set (default: auto, by its folders)'
     )
+    parser.add_argument(
+        '--validation', type=Path, help="data set that validates, instead of the recipe's split"
+    )
+    parser.add_argument('--output', type=Path, help='folder for weights, state and logs')
     parser.add_argument(
         '--set',
         action='append',
         default=[],
         metavar='KEY=VALUE',
-        help='change a training option (JSON value), for example --set steps=500; may be repeated',
+        help='change a value of the recipe (JSON), for example --set batch_size=4, '
+        '--set size=[320,256] or --set augmentation.flip_vertical=0; may be repeated',
     )
-    parser.set_defaults(run=_run_train)
+    parser.add_argument(
+        '--skip-check', action='store_true', help='do not decode every file before training'
+    )
+    parser.add_argument(
+        '--device', default='auto', help='auto (default: CUDA if there is one), cpu or cuda'
+    )
+    parser.add_argument(
+        '--devices',
+        type=int,
+        default=0,
+        metavar='N',
+        help='processes on this computer, one a GPU (default: as many as torchrun started, or 1)',
+    )
+    parser.add_argument(
+        '--num-nodes',
+        type=int,
+        default=0,
+        metavar='N',
+        help='computers (default: as many as torchrun started, or 1)',
+    )
+    parser.set_defaults(run=_run)
 
 
-def _run_train(arguments: argparse.Namespace) -> int:
-    from surgseg_ros.training.simulated_data import prepare_simulated_data
+def _run(arguments: argparse.Namespace) -> int:
+    from surgseg_ros.training.recipe import load_recipe
+
+    if arguments.list:
+        _print_recipes()
+        return 0
+    needed = ('recipe',) if arguments.show else ('recipe', 'data', 'output')
+    missing = missing_options(arguments, *needed)
+    if missing:
+        raise ValueError(f'train needs {missing}; --list shows the recipes')
+    recipe = load_recipe(arguments.recipe, arguments.set)
+    if arguments.show:
+        _print_recipe(arguments.recipe)
+        return 0
+    return _train(arguments, recipe)
+
+
+def _print_recipes() -> None:
+    from surgseg_ros.training.recipe import list_recipes
+    from surgseg_ros.training.recipe import load_recipe
+
+    for name in list_recipes():
+        recipe = load_recipe(name)
+        width, height = recipe.size
+        print(f'{name:20} {recipe.model}, task {recipe.task}, {width}x{height}')
+        print(f'{"":20} {recipe.source}')
+
+
+def _print_recipe(name: str) -> None:
+    from surgseg_ros.training.recipe import recipe_file
+
+    print(recipe_file(name).read_text(encoding='utf-8'), end='')
+
+
+def _train(arguments: argparse.Namespace, recipe: 'Recipe') -> int:
+    from surgseg_ros.training.engine import is_first_process
+    from surgseg_ros.training.engine import make_fabric
     from surgseg_ros.training.trainer import Trainer
-    from surgseg_ros.training.trainer import TrainingOptions
+    from surgseg_ros.training.training_data import load_training_data
 
-    names = [field.name for field in fields(TrainingOptions)]
-    options = TrainingOptions(**parse_settings(arguments.set, names))
-    folders = prepare_simulated_data(arguments.data, arguments.frames, options.task, options.size)
-    metrics = Trainer(*folders, arguments.output, options).run()
-    print(json.dumps(metrics, indent=2))
-    print(f'weights: {arguments.output / "best.safetensors"}')
+    check = is_first_process() and not arguments.skip_check
+    data = load_training_data(
+        arguments.data, recipe, arguments.layout, arguments.validation, check
+    )
+    fabric = make_fabric(
+        arguments.device,
+        arguments.devices,
+        arguments.num_nodes,
+        recipe.precision,
+        arguments.output / 'tensorboard',
+    )
+    fabric.launch()
+    fabric.print(
+        f'{recipe.name}: {recipe.model}, task {recipe.task}, {len(data.training)} images train, '
+        f'{len(data.validation)} validate'
+    )
+    metrics = Trainer(recipe, data, arguments.output, fabric).run()
+    fabric.print(json.dumps(metrics, indent=2))
+    fabric.print(f'weights: {arguments.output / "best.safetensors"}, {data.notice}')
     return 0

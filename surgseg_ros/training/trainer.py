@@ -11,297 +11,410 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
+"""
+Supervised and adversarial training of any network of the package.
 
-"""Supervised training of ``mffnet`` with the auxiliary loss."""
+A run is a function of its recipe and data: order and random changes of the images depend on the
+seed and the step alone, so a run that was killed and goes on takes the same steps.
+"""
 
 from collections.abc import Iterator
-from dataclasses import asdict
-from dataclasses import dataclass
-import json
+import math
 from pathlib import Path
+import time
 from typing import Any
 
-import numpy as np
+from lightning_fabric import Fabric
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
-from torch.utils.data import RandomSampler
 from tqdm import tqdm
 
 from surgseg_ros.data.label_sets import get_label_set
-from surgseg_ros.evaluation.metrics import binary_confusion
-from surgseg_ros.evaluation.metrics import confusion_matrix
-from surgseg_ros.evaluation.metrics import dice_per_class
-from surgseg_ros.evaluation.metrics import rounded
-from surgseg_ros.inference.checkpoints import CheckpointInfo
+from surgseg_ros.data.samples import Sample
+from surgseg_ros.inference.checkpoint_info import CheckpointInfo
 from surgseg_ros.inference.checkpoints import save_checkpoint
-from surgseg_ros.inference.devices import autocast
 from surgseg_ros.inference.devices import place_network
-from surgseg_ros.inference.devices import select_device
-from surgseg_ros.inference.devices import select_dtype
-from surgseg_ros.inference.label_images import label_images
+from surgseg_ros.inference.preprocessing import fit_network_size
 from surgseg_ros.models import create_model
+from surgseg_ros.models.base import SegmentationNetwork
+from surgseg_ros.models.mffnet import BranchLogits
 from surgseg_ros.models.mffnet import MFFNet
+from surgseg_ros.training.adversary import Adversary
 from surgseg_ros.training.augmentation import Augmentation
 from surgseg_ros.training.losses import auxiliary_supervised_loss
-from surgseg_ros.training.simulated_data import FolderDataset
+from surgseg_ros.training.losses import BranchLoss
+from surgseg_ros.training.losses import CrossEntropyLoss
+from surgseg_ros.training.losses import RASNetLoss
+from surgseg_ros.training.losses import TernausLoss
+from surgseg_ros.training.recipe import DATA_MEAN
+from surgseg_ros.training.recipe import Recipe
+from surgseg_ros.training.recipe import recipe_to_dict
+from surgseg_ros.training.recipe import RecipeError
+from surgseg_ros.training.run_folder import RunFolder
+from surgseg_ros.training.sample_order import BatchOrder
+from surgseg_ros.training.sample_order import steps_per_epoch
+from surgseg_ros.training.schedule import rate_factor
+from surgseg_ros.training.training_data import TrainingData
+from surgseg_ros.training.training_images import mean_color
+from surgseg_ros.training.training_images import TrainingImages
+from surgseg_ros.training.training_images import use_one_thread
+from surgseg_ros.training.training_images import ValidationImages
+from surgseg_ros.training.validation import collate
+from surgseg_ros.training.validation import shrink_labels
+from surgseg_ros.training.validation import ValidationScores
 
-SIMULATION_NOTICE = 'trained on simulated images only, not for clinical use'
-IMAGE_MEAN = (0.45, 0.28, 0.26)
-POLY_POWER = 0.9
-WARM_UP_STEPS = 100
-MAX_WARM_UP_SHARE = 0.1
-CUT_SCALE = (0.12, 0.6)
-WHOLE_SCALE = (0.5, 1.0)
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """
-    How to train.
-
-    The poly learning rate and the auxiliary loss are those of Islam et al. 2019, section III-C.
-
-    :param task: label set
-    :param size: (width, height) of the whole images, the input size of the checkpoint
-    :param crop: (width, height) of the random cuts that most steps train on
-    :param steps: optimizer steps on cuts
-    :param full_steps: optimizer steps on whole images afterwards, at a quarter of the rate and
-        with equal class weights, so that the scores end as probabilities
-    :param batch_size: cuts a step; whole images are fewer by the ratio of areas
-    :param learning_rate: of AdamW at the start
-    :param weight_decay: of AdamW
-    :param class_weights: weight of each class in the cross-entropy of the cuts
-    :param validate_every: steps between validations
-    :param workers: processes that prepare images
-    :param seed: of weights and shuffling
-    """
-
-    task: str = 'parts'
-    size: tuple[int, int] = (640, 512)
-    crop: tuple[int, int] = (320, 256)
-    steps: int = 3600
-    full_steps: int = 1500
-    batch_size: int = 8
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-2
-    class_weights: tuple[float, ...] = (1.0, 1.0, 2.0, 2.0)
-    validate_every: int = 300
-    workers: int = 2
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class _Phase:
-    """One stretch of training at one image size."""
-
-    size: tuple[int, int]
-    scale: tuple[float, float]
-    steps: int
-    batch_size: int
-    learning_rate: float
-    class_weights: Tensor | None
-
-    @property
-    def warm_up_share(self) -> float:
-        """Return the share of the steps in which the learning rate rises."""
-        return min(WARM_UP_STEPS / self.steps, MAX_WARM_UP_SHARE)
+LOG_EVERY = 10
+OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
+    'adam': torch.optim.Adam,
+    'adamw': torch.optim.AdamW,
+}
 
 
 class Trainer:
     """
     Train a network, validate it and keep the last and the best weights.
 
-    :param data: folder with the training images and labels
-    :param validation: likewise, for choosing the best weights
-    :param output: folder for ``last.safetensors``, ``best.safetensors``, ``state.pt`` (to resume)
-        and ``metrics.jsonl``
+    :param recipe: how
+    :param data: with what
+    :param output: folder of the run, see :class:`surgseg_ros.training.run_folder.RunFolder`; an
+        interrupted run in it goes on
+    :param fabric: engine, already launched
+    :raises RecipeError: if the folder belongs to another run, or the recipe does not fit the data
     """
 
-    def __init__(
-        self, data: Path, validation: Path, output: Path, options: TrainingOptions
-    ) -> None:
-        torch.manual_seed(options.seed)
+    def __init__(self, recipe: Recipe, data: TrainingData, output: Path, fabric: Fabric) -> None:
+        fabric.seed_everything(recipe.seed, verbose=False)
+        self._recipe = recipe
         self._data = data
-        self._output = output
-        self._options = options
-        self._device = select_device('auto')
-        self._dtype = select_dtype(self._device)
-        self._num_classes = get_label_set(options.task).num_classes
-        network = create_model('mffnet', options.task)
-        assert isinstance(network, MFFNet)
-        self._model = place_network(network, self._device)
-        self._mean = 255 * torch.tensor(IMAGE_MEAN, device=self._device).view(1, 3, 1, 1)
-        self._optimizer = torch.optim.AdamW(
-            self._model.parameters(), options.learning_rate, weight_decay=options.weight_decay
+        self._fabric = fabric
+        self._folder = RunFolder(output)
+        if fabric.is_global_zero:
+            self._folder.begin(recipe)
+        fabric.barrier()
+        state = self._folder.read_state()
+        self._mean = self._choose_mean(state)
+        network = _create_network(recipe)
+        optimizer = OPTIMIZERS[recipe.optimizer](
+            network.parameters(),
+            lr=recipe.learning_rate,  # type: ignore[call-arg]
+            betas=recipe.betas,
+            weight_decay=recipe.weight_decay,
+            fused=True,
         )
-        self._validation = DataLoader(FolderDataset(validation), batch_size=2)
+        self._network = network
+        self._model, self._optimizer = fabric.setup(
+            place_network(network, fabric.device), optimizer
+        )
+        self._has_auxiliary = isinstance(network, MFFNet)
+        self._model.mark_forward_method(
+            'compute_both' if self._has_auxiliary else 'compute_logits'
+        )
+        num_classes = get_label_set(recipe.task).num_classes
+        self._adversary = (
+            Adversary(fabric, recipe, num_classes) if recipe.adversarial_weight else None
+        )
         self._step = 0
-        self._best = 0.0
-        output.mkdir(parents=True, exist_ok=True)
+        self._best: float | None = None
+        self._without_improvement = 0
+        self._last_saved = time.monotonic()
+        if state is not None:
+            self._go_on(state)
 
     def run(self) -> dict[str, Any]:
         """Train to the end, from where an interrupted run stopped; return the last metrics."""
-        self._resume()
-        metrics: dict[str, Any] = {}
         first_step = 0
-        for phase in self._phases():
-            metrics = self._run_phase(phase, first_step) or metrics
-            first_step += phase.steps
-        return metrics
+        for stage in self._recipe.stages():
+            steps = stage.steps or stage.epochs * self._epoch(stage)
+            self._run_stage(stage, first_step, steps)
+            first_step += steps
+            if self._stops_early():
+                break
+        history = self._folder.read_metrics()
+        return history[-1] if history else {}
 
-    def _phases(self) -> list[_Phase]:
-        options = self._options
-        ratio = np.prod(options.size) / np.prod(options.crop)
-        whole_batch = max(round(options.batch_size / ratio), 2)
-        return [
-            _Phase(
-                options.crop,
-                CUT_SCALE,
-                options.steps,
-                options.batch_size,
-                options.learning_rate,
-                torch.tensor(options.class_weights, device=self._device),
-            ),
-            _Phase(
-                options.size,
-                WHOLE_SCALE,
-                options.full_steps,
-                whole_batch,
-                options.learning_rate / 4,
-                None,
-            ),
-        ]
-
-    def _run_phase(self, phase: _Phase, first_step: int) -> dict[str, Any]:
-        """Train one phase, or what is left of it; return the last metrics."""
-        last_step = first_step + phase.steps
-        metrics: dict[str, Any] = {}
-        if self._step >= last_step:
-            return metrics
-        batches = self._batches(phase, last_step - self._step)
-        description = f'train {phase.size[0]}x{phase.size[1]}'
-        with tqdm(batches, total=last_step - self._step, unit='step', desc=description) as bar:
-            for images, labels in bar:
-                progress = (self._step - first_step) / phase.steps
-                warm_up = min((progress + 1 / phase.steps) / phase.warm_up_share, 1.0)
-                self._set_learning_rate(
-                    phase.learning_rate * warm_up * (1 - progress) ** POLY_POWER
-                )
-                loss = self._train_step(images, labels, phase.class_weights)
-                bar.set_postfix(loss=f'{loss:.3f}')
+    def _run_stage(self, stage: Recipe, first_step: int, steps: int) -> None:
+        """Train one phase, or what is left of it."""
+        last_step = first_step + steps
+        if self._step >= last_step or self._stops_early():
+            return
+        size = self._training_size(stage)
+        loss = _make_loss(stage).to(self._fabric.device)
+        every = stage.validate_every or self._epoch(stage)
+        batches = self._batches(stage, size, self._step - first_step, last_step - self._step)
+        try:
+            for images, labels in self._with_progress(batches, size, first_step, steps):
+                factor = rate_factor(stage, self._step - first_step, steps, self._epoch(stage))
+                self._set_learning_rate(stage.learning_rate * factor)
+                losses = self._train_step(stage, loss, images, labels, factor)
                 self._step += 1
-                if self._step % self._options.validate_every == 0 or self._step == last_step:
-                    metrics = self.validate()
-                    self._save(metrics)
-        return metrics
+                self._log(losses, stage.learning_rate * factor)
+                if self._step % every == 0 or self._step == last_step:
+                    self._validate_and_save()
+                    if self._stops_early():
+                        return
+                elif time.monotonic() - self._last_saved > self._recipe.save_every_s:
+                    self._save_state()
+        except KeyboardInterrupt:
+            self._save_state()
+            raise
 
-    def _batches(self, phase: _Phase, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
-        dataset = FolderDataset(self._data, Augmentation(phase.size[::-1], phase.scale))
-        # The generator's seed depends on the step, so that a resumed run sees other images.
-        generator = torch.Generator().manual_seed(self._options.seed + self._step)
-        sampler = RandomSampler(
-            dataset, replacement=True, num_samples=steps * phase.batch_size, generator=generator
+    def _with_progress(
+        self, batches: DataLoader, size: tuple[int, int], first_step: int, steps: int
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        yield from tqdm(
+            batches,
+            total=steps,
+            initial=self._step - first_step,
+            unit='step',
+            desc=f'train {size[0]}x{size[1]}',
+            disable=not self._fabric.is_global_zero,
         )
-        return iter(
-            DataLoader(
-                dataset,
-                phase.batch_size,
-                sampler=sampler,
-                num_workers=self._options.workers,
-                generator=generator,
+
+    def _batches(
+        self, stage: Recipe, size: tuple[int, int], first_step: int, steps: int
+    ) -> DataLoader:
+        augmentation = Augmentation(size[::-1], stage.cut, stage.augmentation)
+        dataset = TrainingImages(self._data.training, stage.task, augmentation, stage.seed)
+        order = BatchOrder(
+            len(dataset),
+            stage.batch_size,
+            steps,
+            stage.seed,
+            first_step,
+            self._fabric.global_rank,
+            self._fabric.world_size,
+        )
+        return DataLoader(
+            dataset,
+            batch_sampler=order,
+            num_workers=stage.workers,
+            worker_init_fn=use_one_thread,
+            pin_memory=self._fabric.device.type == 'cuda',
+        )
+
+    def _epoch(self, stage: Recipe) -> int:
+        return steps_per_epoch(len(self._data.training), stage.batch_size)
+
+    def _training_size(self, stage: Recipe) -> tuple[int, int]:
+        """Return the (width, height) of the training images: whole ones as inference has them."""
+        stride = self._network.stride
+        size = stage.size if stage.cut else self._network_size(self._data.training[0], stage)
+        if size[0] % stride or size[1] % stride:
+            raise RecipeError(
+                f'size {size[0]}x{size[1]}: {stage.model} trains on multiples of {stride} px, '
+                f'such as --set size=[{size[0] // stride * stride},{size[1] // stride * stride}]'
             )
-        )
+        return size
+
+    def _network_size(self, sample: Sample, recipe: Recipe) -> tuple[int, int]:
+        """Return the (width, height) at which inference runs the network on an image."""
+        height, width = sample.read_image().shape[:2]
+        return fit_network_size((width, height), recipe.size, self._network.stride, recipe.resize)
 
     def _set_learning_rate(self, rate: float) -> None:
         for group in self._optimizer.param_groups:
             group['lr'] = rate
 
-    def _train_step(self, images: Tensor, labels: Tensor, class_weights: Tensor | None) -> float:
+    def _train_step(
+        self,
+        stage: Recipe,
+        loss_function: BranchLoss,
+        images: Tensor,
+        labels: Tensor,
+        rate_factor: float,
+    ) -> dict[str, float]:
+        """Take a step of the network, and one of its adversary; return the losses."""
         self._model.train()
-        batch = self._normalize(images)
-        with autocast(self._device, self._dtype):
-            logits = self._model.compute_both(batch)
-        targets = labels.to(self._device).long()
-        loss = auxiliary_supervised_loss(logits, targets, class_weights)
+        targets = labels.to(self._fabric.device).long()
+        logits = self._compute(self._normalize(images))
+        loss = self._loss(loss_function, logits, targets)
+        losses = {'loss': loss.item()}
+        _check_finite(losses['loss'], self._step, stage)
+        if self._adversary is not None:
+            adversarial = self._adversary.generator_loss(logits.main, targets)
+            loss = loss + stage.adversarial_weight * adversarial
+            losses['adversarial'] = adversarial.item()
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        self._fabric.backward(loss)
         self._optimizer.step()
-        return loss.item()
+        if self._adversary is not None:
+            losses['discriminator'] = self._adversary.update(logits.main, targets, rate_factor)
+        return losses
+
+    def _compute(self, images: Tensor) -> BranchLogits:
+        """Return the logits of all branches; a network of one branch has no auxiliary ones."""
+        if self._has_auxiliary:
+            return self._model.compute_both(images)
+        logits = self._model.compute_logits(images)
+        return BranchLogits(logits, logits[:0])
+
+    def _loss(self, loss: BranchLoss, logits: BranchLogits, targets: Tensor) -> Tensor:
+        if self._has_auxiliary:
+            weight = self._recipe.auxiliary_weight
+            return auxiliary_supervised_loss(logits, targets, loss, weight)
+        return loss(logits.main, targets)
 
     def _normalize(self, images: Tensor) -> Tensor:
-        batch = images.to(self._device).float().sub_(self._mean).div_(255)
+        device = self._fabric.device
+        mean = torch.tensor(self._mean, device=device).view(1, 3, 1, 1)
+        std = torch.tensor(self._recipe.std, device=device).view(1, 3, 1, 1)
+        batch = (images.to(device).float() / 255 - mean) / std
         return batch.contiguous(memory_format=torch.channels_last)
+
+    def _log(self, losses: dict[str, float], learning_rate: float) -> None:
+        if self._step % LOG_EVERY == 0:
+            values = {f'train/{name}': value for name, value in losses.items()}
+            self._fabric.log_dict({**values, 'train/learning_rate': learning_rate}, self._step)
+
+    def _validate_and_save(self) -> None:
+        metrics = {'step': self._step, **self.validate()}
+        improved = self._improves(metrics)
+        self._without_improvement = 0 if improved else self._without_improvement + 1
+        if self._fabric.is_global_zero:
+            self._report(metrics)
+            info = self._checkpoint_info(metrics)
+            save_checkpoint(self._folder.last, self._network, info)
+            if improved:
+                save_checkpoint(self._folder.best, self._network, info)
+        self._save_state()
+
+    def _improves(self, metrics: dict[str, Any]) -> bool:
+        """Tell whether a validation is the best so far, and remember it if so."""
+        score = -metrics['loss'] if self._recipe.best == 'loss' else metrics['main']['mean']
+        # A class that is in no image has no Dice; the first weights are kept all the same.
+        value = -1.0 if score is None else score
+        if self._best is not None and value <= self._best:
+            return False
+        self._best = value
+        return True
+
+    def _stops_early(self) -> bool:
+        return 0 < self._recipe.patience <= self._without_improvement
+
+    def _report(self, metrics: dict[str, Any]) -> None:
+        self._folder.append_metrics(metrics)
+        main = metrics['main']
+        tqdm.write(
+            f'step {metrics["step"]}: loss {metrics["loss"]}, Dice mean {main["mean"]}, '
+            f'binary {main["binary"]}'
+        )
+        flat = {f'validation/{key}': value for key, value in main.items() if value is not None}
+        self._fabric.log_dict({'validation/loss': metrics['loss'], **flat}, self._step)
 
     @torch.inference_mode()
     def validate(self) -> dict[str, Any]:
-        """Return the Dice of every class over the whole validation set, both branches."""
+        """Return loss and Dice of every class and branch over the whole validation set."""
         self._model.eval()
-        matrices = {
-            name: np.zeros((self._num_classes,) * 2, np.int64) for name in ('main', 'auxiliary')
-        }
-        for images, labels in self._validation:
-            with autocast(self._device, self._dtype):
-                both = self._model.compute_both(self._normalize(images))
-            truth = labels.numpy()
-            for name, logits in both._asdict().items():
-                predicted = label_images(logits.float(), truth.shape[-2:])
-                matrices[name] += confusion_matrix(truth, predicted, self._num_classes)
-        return {'step': self._step} | {
-            name: self._describe(matrix) for name, matrix in matrices.items()
-        }
+        recipe = self._recipe
+        loss_function = _make_loss(recipe).to(self._fabric.device)
+        scores = ValidationScores(recipe.task, self._network.branches)
+        size = self._network_size(self._data.validation[0], recipe)
+        mine = self._data.validation[self._fabric.global_rank :: self._fabric.world_size]
+        loader = DataLoader(
+            ValidationImages(mine, recipe.task, size),
+            max(recipe.batch_size // self._fabric.world_size, 1),
+            collate_fn=collate,
+            num_workers=recipe.workers,
+            worker_init_fn=use_one_thread,
+        )
+        for images, labels in loader:
+            logits = self._compute(self._normalize(images))
+            small = shrink_labels(labels, images.shape[-2:]).to(self._fabric.device)
+            scores.add_loss(self._loss(loss_function, logits, small).item(), len(labels))
+            by_branch = dict(zip(self._network.branches, logits, strict=False))
+            scores.add(by_branch, labels, recipe.threshold)
+        counts = self._fabric.all_reduce(scores.counts().to(self._fabric.device), reduce_op='sum')
+        assert isinstance(counts, Tensor)
+        scores.replace_counts(counts)
+        return scores.to_dict()
 
-    def _describe(self, matrix: np.ndarray) -> dict[str, float | None]:
-        names = get_label_set(self._options.task).class_names[1:]
-        values = dice_per_class(matrix)[1:]
-        return {
-            'binary': rounded(dice_per_class(binary_confusion(matrix))[1]),
-            'mean': rounded(np.nanmean(values)),
-            **{name: rounded(value) for name, value in zip(names, values, strict=True)},
-        }
-
-    def _save(self, metrics: dict[str, Any]) -> None:
-        """Keep the weights and the state to resume from; nothing half-written is ever left."""
-        with (self._output / 'metrics.jsonl').open('a', encoding='utf-8') as file:
-            file.write(json.dumps(metrics) + '\n')
-        tqdm.write(json.dumps(metrics))
-        info = self._checkpoint_info(metrics)
-        save_checkpoint(self._output / 'last.safetensors', self._model, info)
-        score = metrics['main']['mean']
-        if score > self._best:
-            self._best = score
-            save_checkpoint(self._output / 'best.safetensors', self._model, info)
-        state = {
-            'model': self._model.state_dict(),
-            'optimizer': self._optimizer.state_dict(),
-            'step': self._step,
-            'best': self._best,
-        }
-        partial = self._output / 'state.pt.partial'
-        torch.save(state, partial)
-        partial.replace(self._output / 'state.pt')
-
-    def _resume(self) -> None:
-        path = self._output / 'state.pt'
-        if not path.is_file():
+    def _save_state(self) -> None:
+        self._last_saved = time.monotonic()
+        if not self._fabric.is_global_zero:
             return
-        state = torch.load(path, map_location=self._device, weights_only=True)
-        self._model.load_state_dict(state['model'])
+        self._folder.write_state(
+            {
+                'network': self._network.state_dict(),
+                'optimizer': self._optimizer.state_dict(),
+                'adversary': self._adversary.state_dict() if self._adversary else None,
+                'step': self._step,
+                'best': self._best,
+                'without_improvement': self._without_improvement,
+                'mean': self._mean,
+            }
+        )
+
+    def _go_on(self, state: dict[str, Any]) -> None:
+        self._network.load_state_dict(state['network'])
         self._optimizer.load_state_dict(state['optimizer'])
+        if self._adversary is not None:
+            self._adversary.load_state_dict(state['adversary'])
         self._step = state['step']
         self._best = state['best']
-        tqdm.write(f'resuming {path} at step {self._step}')
+        self._without_improvement = state['without_improvement']
+        if self._fabric.is_global_zero:
+            self._folder.forget_metrics_after(self._step)
+            tqdm.write(f'going on in {self._folder.path} at step {self._step}')
+
+    def _choose_mean(self, state: dict[str, Any] | None) -> tuple[float, ...]:
+        if state is not None:
+            return tuple(state['mean'])
+        if self._recipe.mean == DATA_MEAN:
+            return mean_color(self._data.training)
+        return tuple(self._recipe.mean)  # type: ignore[arg-type]
 
     def _checkpoint_info(self, metrics: dict[str, Any]) -> CheckpointInfo:
+        recipe = self._recipe
         return CheckpointInfo(
-            model='mffnet',
-            task=self._options.task,
-            input_size=self._options.size,
-            mean=IMAGE_MEAN,
-            notice=SIMULATION_NOTICE,
+            model=recipe.model,
+            task=recipe.task,
+            input_size=recipe.size,
+            mean=self._mean,  # type: ignore[arg-type]
+            std=recipe.std,
+            options=recipe.model_options,
+            notice=self._data.notice,
             provenance={
-                'data': 'surgseg_ros stereo endoscope simulator',
-                'options': asdict(self._options),
+                **self._data.provenance,
+                'recipe': recipe_to_dict(recipe),
                 'validation': metrics,
             },
+            resize=recipe.resize,
+            threshold=recipe.threshold,
+        )
+
+
+def _create_network(recipe: Recipe) -> SegmentationNetwork:
+    """
+    Create the network of a recipe.
+
+    :raises RecipeError: if its pretrained encoder is not to be had
+    """
+    try:
+        return create_model(recipe.model, recipe.task, **recipe.model_options)
+    except ConnectionError as error:
+        raise RecipeError(
+            f'{error}. From the command line: --set model_options.pretrained=false, or '
+            '--set model_options.pretrained=FILE'
+        ) from error
+
+
+def _make_loss(recipe: Recipe) -> CrossEntropyLoss | TernausLoss | RASNetLoss:
+    if recipe.loss == 'ternaus':
+        return TernausLoss(recipe.jaccard_weight)
+    if recipe.loss == 'rasnet':
+        return RASNetLoss(recipe.jaccard_weight)
+    return CrossEntropyLoss(recipe.class_weights)
+
+
+def _check_finite(loss: float, step: int, recipe: Recipe) -> None:
+    """
+    Stop a training that has diverged, before the weights are spoiled.
+
+    :raises RuntimeError: if the loss is no number
+    """
+    if not math.isfinite(loss):
+        raise RuntimeError(
+            f'the loss became {loss} in step {step}: the training diverged. Lower the learning '
+            f'rate, --set learning_rate={recipe.learning_rate / 10:g}, or use --set precision=fp32'
         )

@@ -11,74 +11,162 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-
-"""Tests of the trainer: it learns, stops and goes on."""
+"""Tests of the trainer: it learns, is repeatable, stops and goes on."""
 
 import json
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file
+import torch
 
-from surgseg_ros.data.image_files import write_image
 from surgseg_ros.inference.segmenter import Segmenter
-from surgseg_ros.training.simulated_data import FolderDataset
+from surgseg_ros.training.engine import make_fabric
+from surgseg_ros.training.recipe import load_recipe
+from surgseg_ros.training.recipe import RecipeError
 from surgseg_ros.training.trainer import Trainer
-from surgseg_ros.training.trainer import TrainingOptions
+from surgseg_ros.training.training_data import TrainingData
+from surgseg_ros.training.validation import ValidationScores
 
-OPTIONS = {
-    'size': (96, 64),
-    'crop': (96, 64),
-    'batch_size': 2,
-    'workers': 0,
-    'validate_every': 10,
-}
-
-
-@pytest.fixture(scope='module')
-def folder(tmp_path_factory):
-    """Return a data set that can be learned in seconds: a bright shaft on dark noise."""
-    rng = np.random.default_rng(0)
-    path = tmp_path_factory.mktemp('data')
-    for name in ('images', 'labels'):
-        (path / name).mkdir()
-    for index in range(6):
-        labels = np.zeros((64, 96), np.uint8)
-        top = rng.integers(5, 30)
-        labels[top : top + 25] = 1
-        image = rng.integers(0, 60, (64, 96, 3), np.uint8)
-        image[labels == 1] += 180
-        write_image(path / 'images' / f'{index}.png', image)
-        write_image(path / 'labels' / f'{index}.png', labels)
-    return path
+SMALL = (
+    *('task=parts', 'size=[96, 64]', 'batch_size=2', 'workers=0', 'augmentation={}'),
+    *('cut={}', 'precision=fp32', 'validate_every=5', 'warm_up_steps=0'),
+    # A linear color classifier learns these images and takes no time.
+    *('model=color_linear', 'auxiliary_weight=0', 'learning_rate=0.1'),
+)
+MFFNET = ('model=mffnet', 'auxiliary_weight=0.4', 'learning_rate=1e-3')
 
 
-def test_it_learns_and_its_checkpoint_runs(folder, tmp_path):
-    options = TrainingOptions(**OPTIONS, steps=60, full_steps=2)
-    metrics = Trainer(folder, folder, tmp_path, options).run()
-    assert metrics['step'] == 62
+def train(folder, data, *settings, recipe='mffnet_cpu'):
+    made = load_recipe(recipe, [*SMALL, *settings])
+    fabric = make_fabric('cpu', 1, 1, made.precision, folder / 'tensorboard')
+    return Trainer(made, data, folder, fabric)
+
+
+def test_it_learns_and_its_checkpoint_runs(shaft_data, shaft_samples, tmp_path):
+    metrics = train(tmp_path, shaft_data, 'steps=40').run()
+    assert metrics['step'] == 40
     assert metrics['main']['shaft'] > 0.9
-    assert metrics['auxiliary']['shaft'] > 0.7
-    pair = FolderDataset(folder)[0]
+    assert metrics['main']['wrist'] is None
+    assert 'auxiliary' not in metrics
     segmenter = Segmenter(tmp_path / 'best.safetensors', 'cpu', backend='torch')
-    (result,) = segmenter.segment([pair[0].permute(1, 2, 0).numpy()])
-    assert (result.label_image == pair[1].numpy()).mean() > 0.9
-    assert 'not for clinical use' in segmenter.info.notice
-    assert segmenter.info.provenance['options']['steps'] == 60
+    (result,) = segmenter.segment([shaft_samples[0].read_image()])
+    assert (result.label_image == shaft_samples[0].read_labels('parts')).mean() > 0.9
+    assert segmenter.info.notice == 'drawn, for tests'
+    assert segmenter.info.provenance['recipe']['steps'] == 40
+    assert list((tmp_path / 'tensorboard').glob('events.*'))
 
 
-def test_an_interrupted_run_goes_on(folder, tmp_path):
-    """Stop after the validation of step 10, as a killed process would."""
-    options = TrainingOptions(**OPTIONS, steps=20, full_steps=0)
-    stopped = Trainer(folder, folder, tmp_path, options)
-    save, stopped._save = stopped._save, lambda metrics: (save(metrics), 1 / 0)
+def test_both_branches_and_the_discriminator_learn(shaft_data, tmp_path):
+    trainer = train(
+        tmp_path, shaft_data, *MFFNET, 'steps=4', 'validate_every=4', 'adversarial_weight=0.01'
+    )
+    before = [parameter.clone() for parameter in trainer._adversary._network.parameters()]
+    first = trainer.validate()
+    last = trainer.run()
+    assert last['loss'] < first['loss']
+    assert last['main'].keys() == last['auxiliary'].keys()
+    after = list(trainer._adversary._network.parameters())
+    assert any(not torch.equal(old, new) for old, new in zip(before, after, strict=True))
+    assert all(parameter.requires_grad for parameter in after)
+
+
+def test_an_interrupted_run_ends_with_the_very_same_weights(shaft_data, tmp_path):
+    """Stop after the state of step 5 was saved, as a killed process would, then go on."""
+    settings = ('steps=7', 'adversarial_weight=0.01', 'augmentation={"flip_vertical": 0.5}')
+    expected = train(tmp_path / 'whole', shaft_data, *settings).run()
+    stopped = train(tmp_path / 'parts', shaft_data, *settings)
+    save = stopped._save_state
+    stopped._save_state = lambda: (save(), 1 / 0)
     with pytest.raises(ZeroDivisionError):
         stopped.run()
-    Trainer(folder, folder, tmp_path, options).run()
-    lines = (tmp_path / 'metrics.jsonl').read_text().splitlines()
-    assert [json.loads(line)['step'] for line in lines] == [10, 20]
-    assert not list(tmp_path.glob('*.partial'))
+    metrics = train(tmp_path / 'parts', shaft_data, *settings).run()
+    assert metrics == expected
+    lines = (tmp_path / 'parts' / 'metrics.jsonl').read_text().splitlines()
+    assert [json.loads(line)['step'] for line in lines] == [5, 7]
+    whole = load_file(tmp_path / 'whole' / 'last.safetensors')
+    resumed = load_file(tmp_path / 'parts' / 'last.safetensors')
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert not list(tmp_path.rglob('*.partial'))
 
 
-def test_dataset_without_labels_says_what_it_needs(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r'no labels/\*.png; it needs images/ and labels/'):
-        FolderDataset(tmp_path)
+def test_a_folder_of_another_recipe_is_refused(shaft_data, tmp_path):
+    train(tmp_path, shaft_data, 'steps=1').run()
+    with pytest.raises(RecipeError, match='another recipe .*batch_size 2 -> 3.*--output'):
+        train(tmp_path, shaft_data, 'steps=1', 'batch_size=3')
+
+
+def test_a_damaged_state_is_named(shaft_data, tmp_path):
+    train(tmp_path, shaft_data, 'steps=1').run()
+    (tmp_path / 'state.pt').write_bytes(b'half')
+    with pytest.raises(RecipeError, match='state.pt is damaged'):
+        train(tmp_path, shaft_data, 'steps=1')
+
+
+@pytest.mark.parametrize('loss', ['ternaus', 'rasnet'])
+def test_other_losses(loss, shaft_data, tmp_path):
+    settings = ('steps=30', f'loss={loss}', 'jaccard_weight=0.3')
+    assert train(tmp_path, shaft_data, *settings).run()['main']['shaft'] > 0.9
+
+
+def test_single_logit_with_threshold(shaft_data, shaft_samples, tmp_path):
+    settings = (
+        *('task=binary', 'model_options={"single_logit": true}', 'phases=[]'),
+        *('cut={"native": {}}', 'steps=30'),
+    )
+    metrics = train(tmp_path, shaft_data, *settings, recipe='ternaus').run()
+    assert metrics['main']['instrument'] > 0.9
+    segmenter = Segmenter(tmp_path / 'best.safetensors', 'cpu', backend='torch')
+    assert segmenter.info.threshold == 0.3
+    (result,) = segmenter.segment([shaft_samples[0].read_image()])
+    assert (result.label_image == shaft_samples[0].read_labels('binary')).mean() > 0.9
+
+
+def test_training_stops_early_without_improvement(shaft_data, tmp_path):
+    settings = ('steps=100', 'validate_every=1', 'patience=3', 'learning_rate=1e-9')
+    metrics = train(tmp_path, shaft_data, *settings, 'best=loss').run()
+    assert metrics['step'] < 100
+    # An early stop is an end: the same command does not train on.
+    assert train(tmp_path, shaft_data, *settings, 'best=loss').run() == metrics
+
+
+def test_divergence_stops_before_it_spoils_the_weights(shaft_data, tmp_path):
+    with pytest.raises(RuntimeError, match='the training diverged. Lower the learning rate'):
+        train(tmp_path, shaft_data, 'steps=30', 'learning_rate=1e20').run()
+
+
+def test_mean_of_the_training_images(shaft_data, shaft_samples, tmp_path):
+    train(tmp_path, shaft_data, 'steps=1', 'mean=data').run()
+    expected = np.mean([sample.read_image() for sample in shaft_samples]) / 255
+    info = Segmenter(tmp_path / 'last.safetensors', 'cpu', backend='torch').info
+    assert info.mean == pytest.approx([expected] * 3, abs=0.01)
+
+
+def test_phases_follow_each_other(shaft_data, tmp_path):
+    phases = '[{"steps": 2, "size": [64, 32], "cut": {"native": {}}}, {"epochs": 1}]'
+    metrics = train(tmp_path, shaft_data, f'phases={phases}').run()
+    assert metrics['step'] == 2 + 3
+
+
+def test_a_size_that_the_network_cannot_train_on(shaft_data, tmp_path):
+    with pytest.raises(RecipeError, match=r'multiples of 32 px, such as --set size=\[64,64\]'):
+        train(
+            tmp_path, shaft_data, *MFFNET, 'steps=1', 'size=[90, 70]', 'cut={"native": {}}'
+        ).run()
+
+
+def test_labels_are_compared_at_their_own_size(shaft_samples, tmp_path, monkeypatch):
+    counted = []
+    add = ValidationScores.add
+    monkeypatch.setattr(
+        ValidationScores,
+        'add',
+        lambda scores, logits, labels, threshold: (
+            counted.extend((logits['main'].shape[-2:], each.shape) for each in labels),
+            add(scores, logits, labels, threshold),
+        ),
+    )
+    data = TrainingData(shaft_samples, shaft_samples[:1])
+    metrics = train(tmp_path, data, 'steps=1', 'size=[48, 32]').validate()
+    assert counted == [((32, 48), (64, 96))]
+    assert metrics['main'].keys() == {'binary', 'mean', 'shaft', 'wrist', 'clasper'}
