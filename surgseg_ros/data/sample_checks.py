@@ -14,6 +14,7 @@
 
 """Checks of samples: every image and label file is decoded, and all that fail are named."""
 
+from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +29,8 @@ from surgseg_ros.data.parallel import default_workers
 from surgseg_ros.data.parallel import map_in_threads
 from surgseg_ros.data.samples import DatasetError
 from surgseg_ros.data.samples import Sample
+
+Demand = Callable[[str, np.ndarray], object]
 
 
 @dataclass(frozen=True)
@@ -57,16 +60,21 @@ def check_samples(
 
 
 def find_faults(
-    samples: Sequence[Sample], tasks: Sequence[str], workers: int | None = None
+    samples: Sequence[Sample],
+    tasks: Sequence[str],
+    workers: int | None = None,
+    demand: Demand | None = None,
 ) -> list[Fault]:
     """
     Check samples for several tasks, each image once.
 
+    :param demand: called with every task and its (H, W) uint8 labels; raises ValueError if these
+        do not do for a purpose
     :raises ValueError: if there is no such task
     """
     label_sets = [get_label_set(task) for task in tasks]
     found = map_in_threads(
-        partial(_check, label_sets=label_sets),
+        partial(_check, label_sets=label_sets, demand=demand),
         samples,
         workers or default_workers(),
         'check',
@@ -75,7 +83,7 @@ def find_faults(
     return [fault for faults in found for fault in faults]
 
 
-def _check(sample: Sample, label_sets: list[LabelSet]) -> list[Fault]:
+def _check(sample: Sample, label_sets: list[LabelSet], demand: Demand | None) -> list[Fault]:
     """Return what is wrong with the image and the labels of a sample."""
     image = read_image(sample.image)
     if image is None:
@@ -84,7 +92,7 @@ def _check(sample: Sample, label_sets: list[LabelSet]) -> list[Fault]:
         image_faults = _check_crop(sample, image.shape[:2])
     size = None if image is None else image.shape[:2]
     texts = image_faults + [
-        text for label_set in label_sets for text in _check_labels(sample, label_set, size)
+        text for label_set in label_sets for text in _check_labels(sample, label_set, size, demand)
     ]
     return [Fault(sample, text) for text in dict.fromkeys(texts)]
 
@@ -101,7 +109,9 @@ def _check_crop(sample: Sample, size: tuple[int, ...]) -> list[str]:
     ]
 
 
-def _check_labels(sample: Sample, label_set: LabelSet, size: tuple[int, ...] | None) -> list[str]:
+def _check_labels(
+    sample: Sample, label_set: LabelSet, size: tuple[int, ...] | None, demand: Demand | None
+) -> list[str]:
     """
     Return what is wrong with the labels of one task.
 
@@ -125,4 +135,9 @@ def _check_labels(sample: Sample, label_set: LabelSet, size: tuple[int, ...] | N
             f"{names} has values {', '.join(map(str, beyond))}; task '{label_set.name}' has "
             f'classes 0 to {label_set.num_classes - 1}'
         ]
+    try:
+        if demand is not None:
+            demand(label_set.name, labels)
+    except ValueError as error:
+        return [f'{names} {error}']
     return []
