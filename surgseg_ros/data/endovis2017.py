@@ -79,9 +79,9 @@ class OverlaidTypes:
     classes: tuple[int, ...]
 
     def __call__(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """Return (H, W) uint8 class ids."""
+        """Return (H, W) uint8 class ids; of the first masks alone if others are left out."""
         labels = np.zeros(images[0].shape[:2], np.uint8)
-        for values, class_id in zip(single_channels(images), self.classes, strict=True):
+        for values, class_id in zip(single_channels(images), self.classes, strict=False):
             labels[values > 0] = class_id
         return labels
 

@@ -23,6 +23,9 @@ import numpy as np
 
 JPEG_SUFFIXES = ('.jpg', '.jpeg')
 JPEG_QUALITY = 95
+JPEG_END = b'\xff\xd9'
+JPEG_TAIL_BYTES = 1024
+"""Some programs append a little to the end of the image."""
 
 PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
 PNG_HEADER_BYTES = 24
@@ -47,6 +50,15 @@ def read_size(path: Path) -> tuple[int, int] | None:
         return width, height
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     return None if image is None else (image.shape[1], image.shape[0])
+
+
+def is_cut_off(path: Path) -> bool:
+    """Tell whether a JPEG file lacks its end, which :func:`read_image` fills with gray."""
+    if path.suffix.lower() not in JPEG_SUFFIXES:
+        return False
+    with path.open('rb') as file:
+        file.seek(max(path.stat().st_size - JPEG_TAIL_BYTES, 0))
+        return JPEG_END not in file.read()
 
 
 def write_image(path: Path, image: np.ndarray, jpeg_quality: int = JPEG_QUALITY) -> None:

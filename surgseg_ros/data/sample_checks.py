@@ -21,6 +21,7 @@ from functools import partial
 
 import numpy as np
 
+from surgseg_ros.data.image_files import is_cut_off
 from surgseg_ros.data.image_files import read_image
 from surgseg_ros.data.label_sets import get_label_set
 from surgseg_ros.data.label_sets import LabelSet
@@ -28,6 +29,8 @@ from surgseg_ros.data.label_sets import UNLABELED
 from surgseg_ros.data.parallel import default_workers
 from surgseg_ros.data.parallel import map_in_threads
 from surgseg_ros.data.samples import DatasetError
+from surgseg_ros.data.samples import LabelFiles
+from surgseg_ros.data.samples import read_label_file
 from surgseg_ros.data.samples import Sample
 
 Demand = Callable[[str, np.ndarray], object]
@@ -88,6 +91,8 @@ def _check(sample: Sample, label_sets: list[LabelSet], demand: Demand | None) ->
     image = read_image(sample.image)
     if image is None:
         image_faults = [f'{sample.image} is no readable image']
+    elif is_cut_off(sample.image):
+        image_faults = [f'{sample.image} is cut off']
     else:
         image_faults = _check_crop(sample, image.shape[:2])
     size = None if image is None else image.shape[:2]
@@ -120,15 +125,14 @@ def _check_labels(
     files = sample.labels.get(label_set.name)
     if files is None:
         return [f"{sample.image} has no labels for task '{label_set.name}'"]
+    images, texts = _read_label_files(files, size)
+    if texts:
+        return texts
     try:
-        labels = files.read()
-    except DatasetError as error:
-        return [str(error)]
+        labels = files.decode(images)
+    except ValueError as error:
+        return _blame(files, images, error)
     names = ', '.join(map(str, files.paths))
-    if size is not None and labels.shape != size:
-        return [
-            f'{names} is {labels.shape[1]}x{labels.shape[0]}, but its image is {size[1]}x{size[0]}'
-        ]
     beyond = np.unique(labels[(labels >= label_set.num_classes) & (labels != UNLABELED)])
     if len(beyond):
         return [
@@ -139,5 +143,34 @@ def _check_labels(
         if demand is not None:
             demand(label_set.name, labels)
     except ValueError as error:
-        return [f'{names} {error}']
+        return [f'{names}: {error}']
     return []
+
+
+def _read_label_files(
+    files: LabelFiles, size: tuple[int, ...] | None
+) -> tuple[list[np.ndarray], list[str]]:
+    """Return the pixels of label files, and what is wrong with files, each one named."""
+    images: list[np.ndarray] = []
+    texts: list[str] = []
+    for path in files.paths:
+        try:
+            images.append(read_label_file(path))
+        except DatasetError as error:
+            texts.append(str(error))
+            continue
+        height, width = images[-1].shape[:2]
+        if size is not None and (height, width) != size:
+            texts.append(f'{path} is {width}x{height}, but its image is {size[1]}x{size[0]}')
+    return images, texts
+
+
+def _blame(files: LabelFiles, images: list[np.ndarray], error: ValueError) -> list[str]:
+    """Return which of the files cannot be decoded, each alone; all of them if each alone can."""
+    texts = []
+    for path, image in zip(files.paths, images, strict=True):
+        try:
+            files.decode([image])
+        except ValueError as own_error:
+            texts.append(f'{path}: {own_error}')
+    return texts or [f'{", ".join(map(str, files.paths))}: {error}']
