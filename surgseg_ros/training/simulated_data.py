@@ -126,7 +126,7 @@ def render_videos(
     :param seed: of all that is random
     :param rate_hz: frames per simulated second within a scene
     :param frames_per_scene: length of the scenes that a video consists of
-    :param workers: processes (default: number of CPUs)
+    :param workers: processes (default: number of CPUs); 1 renders in this one
     :return: what each video holds
     :raises ValueError: if a number is not positive or the simulator refuses size or rate
     :raises DatasetError: if the folder holds something else
@@ -147,9 +147,13 @@ def render_videos(
     ]
     workers = workers or default_workers()
     render = partial(_render_video_scene, prepared, settings)
-    # Fresh processes: a forked one would share the renderer's state.
-    with ProcessPoolExecutor(workers, mp_context=get_context('spawn')) as pool:
-        map_in_pool(pool, render, missing, 'render', 'scene')
+    if workers == 1:
+        for part in tqdm(missing, desc='render', unit='scene'):
+            render(part)
+    else:
+        # Fresh processes: a forked one would share the renderer's state.
+        with ProcessPoolExecutor(workers, mp_context=get_context('spawn')) as pool:
+            map_in_pool(pool, render, missing, 'render', 'scene')
     return prepared.finish({}, workers)
 
 
