@@ -25,9 +25,10 @@ from surgseg_ros.commands import evaluate
 from surgseg_ros.commands import export
 from surgseg_ros.commands import models
 from surgseg_ros.commands import predict
+from surgseg_ros.commands import prepare
 from surgseg_ros.commands import train
 
-COMMANDS = (predict, evaluate, train, models, export, benchmark)
+COMMANDS = (predict, evaluate, prepare, train, models, export, benchmark)
 
 DESCRIPTION = 'Segment surgical instruments in endoscope images.'
 EPILOG = """examples:
@@ -36,6 +37,8 @@ EPILOG = """examples:
       --output positions/ --overlay
   surgseg evaluate --predictions labels/ --ground-truth masks/ --task binary
   surgseg evaluate --tracks --scenes crossing,reentry --output pictures/
+  surgseg prepare --input endovis2017/ --output prepared/
+  surgseg prepare --simulate --output simulated/ --videos 8 --frames 30
   surgseg train --data datasets/simulated --output runs/first
   surgseg models
   surgseg export --checkpoint model_0.pt --to safetensors --output model_0.safetensors

@@ -14,13 +14,21 @@
 
 """Image files: RGB in memory, any format on disk."""
 
+import os
 from pathlib import Path
+import struct
 
 import cv2
 import numpy as np
 
 JPEG_SUFFIXES = ('.jpg', '.jpeg')
 JPEG_QUALITY = 95
+JPEG_END = b'\xff\xd9'
+JPEG_TAIL_BYTES = 1024
+"""Some programs append a little to the end of the image."""
+
+PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
+PNG_HEADER_BYTES = 24
 
 
 def read_image(path: Path) -> np.ndarray | None:
@@ -29,15 +37,54 @@ def read_image(path: Path) -> np.ndarray | None:
     return None if bgr is None else cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
-def write_image(path: Path, image: np.ndarray) -> None:
+def read_size(path: Path) -> tuple[int, int] | None:
+    """
+    Return (width, height) in px, of PNG files from the header alone; ``None`` if unreadable.
+
+    PNG specification, third edition, section 11.2.1.
+    """
+    with path.open('rb') as file:
+        header = file.read(PNG_HEADER_BYTES)
+    if header.startswith(PNG_SIGNATURE) and len(header) == PNG_HEADER_BYTES:
+        width, height = struct.unpack('>II', header[-8:])
+        return width, height
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    return None if image is None else (image.shape[1], image.shape[0])
+
+
+def is_cut_off(path: Path) -> bool:
+    """Tell whether a JPEG file lacks its end, which :func:`read_image` fills with gray."""
+    if path.suffix.lower() not in JPEG_SUFFIXES:
+        return False
+    with path.open('rb') as file:
+        file.seek(max(path.stat().st_size - JPEG_TAIL_BYTES, 0))
+        return JPEG_END not in file.read()
+
+
+def write_image(path: Path, image: np.ndarray, jpeg_quality: int = JPEG_QUALITY) -> None:
     """
     Write an image or a label image; the suffix chooses the format.
 
     :param image: (H, W, 3) uint8 RGB or (H, W) uint8
+    :param jpeg_quality: 0 to 100, without effect on other formats
     :raises OSError: if the file cannot be written
     """
     pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
     is_jpeg = path.suffix.lower() in JPEG_SUFFIXES
-    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if is_jpeg else []
+    options = [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality] if is_jpeg else []
     if not cv2.imwrite(str(path), pixels, options):
         raise OSError(f'could not write {path}: is the disk full or the folder read-only?')
+
+
+def write_image_whole(path: Path, image: np.ndarray, jpeg_quality: int = JPEG_QUALITY) -> None:
+    """
+    Write like :func:`write_image`, but so that an interrupted call leaves no file of that name.
+
+    :raises OSError: if the file cannot be written
+    """
+    unfinished = path.with_name(f'.unfinished-{path.name}')
+    try:
+        write_image(unfinished, image, jpeg_quality)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)

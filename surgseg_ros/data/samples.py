@@ -57,18 +57,23 @@ class LabelFiles:
 
         :raises DatasetError: if a file is unreadable or has unknown values
         """
-        images = [self._read_file(path) for path in self.paths]
+        images = [read_label_file(path) for path in self.paths]
         try:
             return self.decode(images)
         except ValueError as error:
             raise DatasetError(f'{", ".join(map(str, self.paths))}: {error}') from error
 
-    @staticmethod
-    def _read_file(path: Path) -> np.ndarray:
-        image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        if image is None:
-            raise DatasetError(f'{path} is no readable image')
-        return image
+
+def read_label_file(path: Path) -> np.ndarray:
+    """
+    Return the pixels of a label file as they are stored, colors as BGR.
+
+    :raises DatasetError: if the file is unreadable
+    """
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise DatasetError(f'{path} is no readable image')
+    return image
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class CameraFormat(NamedTuple):
 NAMESPACE = 'endoscope'
 
 UNSEEN_SEED = 2_000_000
-"""Training uses seeds below one million; scenes from here on were never seen."""
+"""Training uses seeds below one million and above two billion; from here on none were seen."""
 
 CPU_CAMERA = CameraFormat(640, 512, 5.0)
 """What two CPU cores can simulate, segment and record together."""

@@ -45,7 +45,13 @@ VISIONS = {
 }
 TISSUE_RGB = (150, 60, 50)
 # CIE 1976 color differences; 2.3 is just noticeable side by side.
-LEAST_DIFFERENCE = {'binary': 40, 'parts': 40, 'types': 35, 'sar_rarp50': 25}
+LEAST_DIFFERENCE = {
+    'binary': 40,
+    'parts': 40,
+    'types': 35,
+    'sar_rarp50': 25,
+    'endovis2018_scene': 25,
+}
 LEAST_DIFFERENCE_FROM_TISSUE = 25
 
 
@@ -71,6 +77,7 @@ def test_names_and_order():
         'other',
     )
     assert get_label_set('sar_rarp50').num_classes == 10
+    assert get_label_set('endovis2018_scene').num_classes == 12
 
 
 @pytest.mark.parametrize('task', list_label_sets())

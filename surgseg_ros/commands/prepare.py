@@ -1,0 +1,232 @@
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""``surgseg prepare``: data sets to train with, from released or from simulated ones."""
+
+import argparse
+from collections.abc import Mapping
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+import sys
+from typing import Any
+from typing import TYPE_CHECKING
+
+from surgseg_ros.commands.arguments import format_size
+from surgseg_ros.commands.arguments import missing_options
+from surgseg_ros.commands.arguments import parse_size
+from surgseg_ros.commands.arguments import split_names
+from surgseg_ros.data.simulated_set_defaults import FRAMES
+from surgseg_ros.data.simulated_set_defaults import FRAMES_PER_SCENE
+from surgseg_ros.data.simulated_set_defaults import RATE_HZ
+from surgseg_ros.data.simulated_set_defaults import SEED
+from surgseg_ros.data.simulated_set_defaults import SIZE
+from surgseg_ros.data.simulated_set_defaults import VIDEOS
+
+if TYPE_CHECKING:
+    from surgseg_ros.data.prepared_folder import VideoSummary
+
+SIMULATION_MODULES = ('mujoco', 'OpenGL')
+
+DESCRIPTION = (
+    'Check a data set, crop its black border, convert its masks, and write it as '
+    '<video>/images/ with <video>/binary_masks/ (class ids x255), parts_masks/ (x85), '
+    'instruments_masks/ (types, x32) and <task>_masks/ (class ids) beside it. The input is never '
+    'changed. Files that do not fit are all named before anything is written. An interrupted run '
+    'goes on where it stopped. With --simulate the data set is rendered instead, which needs the '
+    'simulation extra.'
+)
+EPILOG = """layouts: endovis2017 (also a folder of its .zip archives), cropped_endovis (this one),
+isinet, endovis2018, sar_rarp50 (frames are taken from video_left.avi where rgb/ lacks them), agsd,
+image_mask_folder (images/ and masks/)
+
+examples:
+  surgseg prepare --input endovis2017/ --output prepared/
+  surgseg prepare --input sar_rarp50/ --check-only
+  surgseg prepare --simulate --output simulated/ --videos 8 --frames 30 --size 320x256 --seed 0
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command to those of ``surgseg``."""
+    parser = commands.add_parser(
+        'prepare',
+        help='check and convert a data set, or render a simulated one',
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--output', type=Path, help='folder for the prepared data set')
+    parser.add_argument('--workers', type=int, help='at once (default: number of CPUs)')
+    _add_conversion_arguments(parser)
+    _add_simulation_arguments(parser)
+    parser.set_defaults(run=_run_prepare)
+
+
+def _add_conversion_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group('conversion')
+    group.add_argument('--input', type=Path, metavar='DIR', help='folder of the data set')
+    group.add_argument('--layout', help='layout of the input (default: auto, recognized)')
+    group.add_argument(
+        '--tasks', type=split_names, metavar='TASK,...', help='labels to convert (default: all)'
+    )
+    group.add_argument(
+        '--image-format',
+        choices=('png', 'jpg'),
+        help='png, lossless (default), or jpg of quality 100',
+    )
+    group.add_argument(
+        '--check-only',
+        action='store_true',
+        default=None,
+        help='name what does not fit and write nothing',
+    )
+    group.add_argument(
+        '--skip-bad',
+        action='store_true',
+        default=None,
+        help='leave out what does not fit and go on',
+    )
+
+
+def _add_simulation_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group('simulation')
+    group.add_argument('--simulate', action='store_true', help='render a data set')
+    group.add_argument('--videos', type=int, help=f'number of videos (default: {VIDEOS})')
+    group.add_argument('--frames', type=int, help=f'frames of each video (default: {FRAMES})')
+    group.add_argument(
+        '--size',
+        metavar='WIDTHxHEIGHT',
+        help=f'of the images in px (default: {format_size(SIZE)})',
+    )
+    group.add_argument('--seed', type=int, help=f'of all that is random (default: {SEED})')
+    group.add_argument(
+        '--rate', type=float, help=f'frames per simulated second (default: {RATE_HZ:g})'
+    )
+    group.add_argument(
+        '--frames-per-scene',
+        type=int,
+        help=f'length of the scenes of a video (default: {FRAMES_PER_SCENE})',
+    )
+
+
+def _run_prepare(arguments: argparse.Namespace) -> int:
+    of_conversion = ('input', 'layout', 'tasks', 'image_format', 'check_only', 'skip_bad')
+    of_simulation = ('videos', 'frames', 'size', 'seed', 'rate', 'frames_per_scene')
+    if arguments.workers is not None and arguments.workers < 1:
+        raise ValueError('--workers must be at least 1')
+    if arguments.simulate:
+        _refuse_options(arguments, of_conversion, 'do not go with --simulate')
+        return _run_simulation(arguments)
+    _refuse_options(arguments, of_simulation, 'need --simulate')
+    return _run_conversion(arguments)
+
+
+def _refuse_options(arguments: argparse.Namespace, names: Sequence[str], why: str) -> None:
+    given = [name for name in names if getattr(arguments, name) is not None]
+    if given:
+        options = ', '.join(f'--{name.replace("_", "-")}' for name in given)
+        raise ValueError(f'{options} {why}')
+
+
+def _given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """Return the options that were given."""
+    values = {name: getattr(arguments, name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _run_conversion(arguments: argparse.Namespace) -> int:
+    from surgseg_ros.prepare import PreparationOptions
+    from surgseg_ros.prepare import prepare
+
+    if arguments.input is None:
+        raise ValueError('prepare needs --input or --simulate')
+    options = PreparationOptions(
+        **_given(arguments, 'layout', 'tasks', 'image_format', 'check_only', 'skip_bad', 'workers')
+    )
+    report = prepare(arguments.input, arguments.output, options)
+    for problem in report.problems:
+        print(problem, file=sys.stderr)
+    print(
+        f'layout {report.layout}, tasks {", ".join(report.tasks) or "none"}: {report.good} images '
+        f'fit, {len(report.problems)} problems'
+    )
+    if report.videos is not None:
+        _print_videos(report.videos, arguments.output)
+    elif report.problems and not arguments.check_only:
+        print('nothing was written; mend these files or leave them out with --skip-bad')
+    return 1 if report.problems and not options.skip_bad else 0
+
+
+def _run_simulation(arguments: argparse.Namespace) -> int:
+    missing = [name for name in SIMULATION_MODULES if find_spec(name) is None]
+    if missing:
+        raise RuntimeError(
+            f'rendering needs {", ".join(missing)}: python3 -m pip install mujoco PyOpenGL (the '
+            'simulation extra of this package)'
+        )
+    from surgseg_ros.training.simulated_data import render_videos
+
+    if missing_options(arguments, 'output'):
+        raise ValueError('prepare --simulate needs --output')
+    given = _given(arguments, 'frames_per_scene', 'workers')
+    if arguments.rate is not None:
+        given['rate_hz'] = arguments.rate
+    videos = render_videos(
+        arguments.output,
+        VIDEOS if arguments.videos is None else arguments.videos,
+        FRAMES if arguments.frames is None else arguments.frames,
+        SIZE if arguments.size is None else parse_size(arguments.size),
+        SEED if arguments.seed is None else arguments.seed,
+        **given,
+    )
+    _print_videos(videos, arguments.output)
+    return 0
+
+
+def _print_videos(videos: Mapping[str, 'VideoSummary'], output: Path) -> None:
+    """Print for every task the share of the pixels of each class by video."""
+    frames = sum(video.frames for video in videos.values())
+    print(f'{frames} images of {len(videos)} videos in {output}')
+    tasks = list(next(iter(videos.values())).pixels)
+    if not tasks:
+        print(
+            format_table([['video', 'frames'], *([n, str(v.frames)] for n, v in videos.items())])
+        )
+    for task in tasks:
+        print(f'\n{task}, % of the pixels')
+        print(format_table(_rows_of_task(videos, task)))
+
+
+def _rows_of_task(videos: Mapping[str, 'VideoSummary'], task: str) -> list[list[str]]:
+    """Return the head and the rows of the table of a task."""
+    classes = list(next(iter(videos.values())).pixels[task])
+    rows = [['video', 'frames', *classes]]
+    for name, video in videos.items():
+        pixels = video.pixels[task]
+        total = sum(pixels.values()) or 1
+        shares = [f'{100 * pixels[class_name] / total:.2f}' for class_name in classes]
+        rows.append([name, str(video.frames), *shares])
+    return rows
+
+
+def format_table(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of equal length as aligned text, the first column left, the others right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for first, *others in rows:
+        cells = [first.ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+        lines.append('  '.join(cells).rstrip())
+    return '\n'.join(lines)
