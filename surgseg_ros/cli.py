@@ -39,7 +39,7 @@ EPILOG = """examples:
   surgseg evaluate --tracks --scenes crossing,reentry --output pictures/
   surgseg prepare --input endovis2017/ --output prepared/
   surgseg prepare --simulate --output simulated/ --videos 8 --frames 30
-  surgseg train --data datasets/simulated --output runs/first
+  surgseg train --recipe mffnet_cpu --data simulated/ --output runs/first
   surgseg models
   surgseg export --checkpoint model_0.pt --to safetensors --output model_0.safetensors
   surgseg benchmark --markdown benchmark.md --plot benchmark.png

@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any
 
 from surgseg_ros.data.datasets import open_dataset
+from surgseg_ros.data.prepared_folder import MANIFEST
 from surgseg_ros.data.sample_checks import check_samples
 from surgseg_ros.data.samples import DatasetError
 from surgseg_ros.data.samples import Sample
 from surgseg_ros.data.splits import split_samples
 from surgseg_ros.training.recipe import Recipe
 
-DESCRIPTION_FILE = 'dataset.json'
 SIMULATION = 'simulation'
 SIMULATION_NOTICE = 'trained on simulated images only, not for clinical use'
 NOTICE = 'trained for research, not for clinical use'
@@ -100,7 +100,8 @@ def _describe_problems(problems: Sequence[str]) -> str:
 
 
 def _notice(folder: Path) -> str:
-    return SIMULATION_NOTICE if _read_description(folder).get('layout') == SIMULATION else NOTICE
+    is_simulated = _read_description(folder).get('source_layout') == SIMULATION
+    return SIMULATION_NOTICE if is_simulated else NOTICE
 
 
 def _describe(
@@ -117,5 +118,5 @@ def _describe(
 
 def _read_description(folder: Path) -> dict[str, Any]:
     """Return what `surgseg prepare` wrote about a data set, nothing for others."""
-    path = folder / DESCRIPTION_FILE
+    path = folder / MANIFEST
     return json.loads(path.read_text(encoding='utf-8')) if path.is_file() else {}
