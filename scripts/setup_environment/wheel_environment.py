@@ -61,7 +61,8 @@ import sys
 
 from {module} import {function}
 
-sys.exit({function}())
+if __name__ == '__main__':  # which is not so in the processes that it spawns
+    sys.exit({function}())
 """
 
 
