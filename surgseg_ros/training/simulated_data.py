@@ -95,11 +95,13 @@ def render_videos(
     :param frames_per_scene: length of the scenes that a video consists of
     :param workers: processes (default: number of CPUs); 1 renders in this one
     :return: what each video holds
-    :raises ValueError: if a number is not positive or the simulator refuses size or rate
+    :raises ValueError: if a number is too small, or the simulator refuses size or rate
     :raises DatasetError: if the folder holds something else
     """
     if min(videos, frames, frames_per_scene) < 1:
         raise ValueError('videos, frames and frames per scene must be at least 1')
+    if seed < 0:
+        raise ValueError(f'the seed must not be negative, got {seed}')
     settings = _VideoSettings(size, seed, rate_hz, frames_per_scene)
     _options_of_video_scene(settings, _VideoScene(0, 0, 0, 0))
     prepared = PreparedFolder(
