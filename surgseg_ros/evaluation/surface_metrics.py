@@ -23,6 +23,7 @@ The outline of a mask is those of its pixels that touch, along a row or column, 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import fields
+from dataclasses import replace
 from importlib.util import find_spec
 import warnings
 
@@ -71,6 +72,10 @@ class SurfaceDistances:
         :param frames: (F,) bool
         """
         return SurfaceDistances(*(getattr(self, field.name)[frames] for field in fields(self)))
+
+    def without_prediction(self) -> 'SurfaceDistances':
+        """Return them with the ``nsd`` of a missing prediction, 0 also where nothing is true."""
+        return replace(self, nsd=np.zeros_like(self.nsd))
 
 
 def check_monai() -> None:
