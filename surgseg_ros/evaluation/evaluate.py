@@ -32,6 +32,7 @@ from surgseg_ros.evaluation.label_pairs import find_image
 from surgseg_ros.evaluation.label_pairs import find_truth
 from surgseg_ros.evaluation.label_pairs import LabelPairs
 from surgseg_ros.evaluation.label_pairs import TruthSource
+from surgseg_ros.evaluation.label_scores import BINARY
 from surgseg_ros.evaluation.label_scores import LabeledFrame
 from surgseg_ros.evaluation.label_scores import score_frames
 from surgseg_ros.evaluation.label_scores import Scores
@@ -68,6 +69,8 @@ class Evaluation:
         sources = {source.name: source for source in self.pairs.sources}
         for name, score in self.scores.worst_frames(count):
             frame = self.pairs.read(sources[name])
+            if self.pairs.task == BINARY:
+                frame = frame.as_binary()
             yield ShownFrame(frame, score, _read_image(images, sources[name], frame))
 
 

@@ -145,12 +145,13 @@ class LabelPairs:
 
     def frames(self) -> Iterator[LabeledFrame]:
         """
-        Yield all frames that fit, then raise if any did not.
+        Yield the frames while all is well; from the first fault on, only look for more.
 
-        :raises EvaluationError: it lists every missing prediction, wrong size, unknown value and
-            unreadable file
+        :raises EvaluationError: at the end, it lists every missing prediction, wrong size, unknown
+            value and unreadable file
         """
         problems: list[str] = []
+        is_complete = not self._lacks_predictions()
         shows_instruments = has_unlabeled = False
         for source in self.sources:
             try:
@@ -161,11 +162,17 @@ class LabelPairs:
             values = np.bincount(frame.truth.reshape(-1), minlength=UNLABELED + 1)
             shows_instruments |= bool(values[1:UNLABELED].any())
             has_unlabeled |= bool(values[UNLABELED])
-            yield frame
+            if is_complete and not problems:
+                yield frame
         if self.ignore is None and has_unlabeled and not shows_instruments:
             problems.append(
                 'the ground truth has no value but 0 and 255, and 255 means that a pixel does not '
                 'count; if it means instrument here, give --mask-factor 255'
+            )
+        if not is_complete:
+            problems.append(
+                'segment the frames without prediction with `surgseg predict` first, or let them '
+                'score 0 with --missing zero'
             )
         if problems:
             raise EvaluationError('\n'.join(problems))
@@ -186,10 +193,7 @@ class LabelPairs:
             prediction = _read_labels(path, self.prediction_factor)
             _check_size(path, prediction, truth)
         elif not self.zero_missing:
-            raise EvaluationError(
-                f'{source.name}.png has no prediction in {self.predictions}; segment the same '
-                'frames with `surgseg predict` first, or let it score 0 with --missing zero'
-            )
+            raise EvaluationError(f'{source.name}.png has no prediction in {self.predictions}')
         ignored = None if self.ignore is None else self._find(self.ignore, source)
         if ignored is not None:
             mask = _read_labels(ignored)
@@ -197,6 +201,11 @@ class LabelPairs:
             truth = np.where(mask > 0, np.uint8(UNLABELED), truth)
         _check_classes(source.name, truth, prediction, self.task)
         return LabeledFrame(source.video, source.stem, truth, prediction)
+
+    def _lacks_predictions(self) -> bool:
+        return not self.zero_missing and any(
+            self._find(self.predictions, source) is None for source in self.sources
+        )
 
     def _find(self, root: Path, source: TruthSource) -> Path | None:
         own_folder, _ = TASK_FOLDERS.get(self.task, (f'{self.task}_masks', 1))
@@ -284,8 +293,7 @@ def _check_classes(name: str, truth: np.ndarray, prediction: np.ndarray | None, 
         if strange.size:
             raise EvaluationError(
                 f'{name}: {kind} class {_join(strange)} does not exist, there are {num_classes}; '
-                f'is the task {task!r} right? With masks of class ids times a number, give '
-                '--mask-factor (truth) or --prediction-factor'
+                f'is the task {task!r} right, and the mask factor?'
             )
 
 

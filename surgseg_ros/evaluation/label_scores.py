@@ -17,6 +17,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,21 @@ class LabeledFrame:
     def name(self) -> str:
         """Return the name within the data set, such as ``instrument_dataset_3/frame007``."""
         return f'{self.video}/{self.stem}'
+
+    def as_binary(self) -> 'LabeledFrame':
+        """Return it with 1 for every class above 0, on both sides; ignored pixels stay."""
+        is_instrument = (self.truth > 0).astype(np.uint8)
+        return replace(
+            self,
+            truth=np.where(self.truth == UNLABELED, self.truth, is_instrument),
+            prediction=(
+                None if self.prediction is None else (self.prediction > 0).astype(np.uint8)
+            ),
+        )
+
+    def prediction_or_background(self) -> np.ndarray:
+        """Return the prediction, (H, W) uint8; all background if there is none."""
+        return np.zeros_like(self.truth) if self.prediction is None else self.prediction
 
 
 @dataclass(frozen=True)
@@ -160,8 +176,9 @@ def score_frames(frames: Iterable[LabeledFrame], task: str, surface: bool = Fals
     names, videos, missing = [], [], []
     confusions: list[np.ndarray] = []
     surfaces: list[SurfaceDistances] = []
-    for frame in frames:
-        truth, prediction = _to_task(frame, task)
+    for given in frames:
+        frame = given.as_binary() if task == BINARY else given
+        truth, prediction = frame.truth, frame.prediction_or_background()
         names.append(frame.name)
         videos.append(frame.video)
         missing.append(frame.prediction is None)
@@ -182,15 +199,6 @@ def score_frames(frames: Iterable[LabeledFrame], task: str, surface: bool = Fals
         SurfaceDistances.stack(surfaces) if surface else None,
     )
     return Scores(label_set, records)
-
-
-def _to_task(frame: LabeledFrame, task: str) -> tuple[np.ndarray, np.ndarray]:
-    truth = frame.truth
-    prediction = np.zeros_like(truth) if frame.prediction is None else frame.prediction
-    if task != BINARY:
-        return truth, prediction
-    is_instrument = (truth > 0).astype(np.uint8)
-    return np.where(truth == UNLABELED, truth, is_instrument), (prediction > 0).astype(np.uint8)
 
 
 def _overall(records: FrameRecords) -> dict[str, float | None]:

@@ -189,7 +189,8 @@ def iou_ignoring_background_confusion(confusions: np.ndarray) -> np.ndarray:
     Return the IoU of pooled pixels of which truth and prediction both say instrument, by class.
 
     Flattering: instrument taken for background and background taken for instrument cost nothing.
-    A class that occurs, but only confused with the background, scores 0. Source:
+    A class that occurs, but only confused with the background, scores 0. With a single class
+    nothing is left that could be confused, so it is nan. Source:
     ``validation_multi`` of ternaus/robot-surgery-segmentation, which drops row and column 0 (and
     scores 0 for classes that never occur; here they are left out). Very likely what RASNet
     reports.
@@ -236,4 +237,4 @@ def _mean_where_in_truth(values: np.ndarray, confusions: np.ndarray) -> np.ndarr
 def _blind(values: np.ndarray, confusions: np.ndarray) -> np.ndarray:
     total = confusions.sum(axis=0)
     occurs = is_in_truth(total) | is_predicted(total)
-    return np.where(occurs, np.nan_to_num(values, nan=0.0), np.nan)
+    return np.where(occurs & (occurs.size > 1), np.nan_to_num(values, nan=0.0), np.nan)

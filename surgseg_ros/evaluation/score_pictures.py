@@ -101,14 +101,13 @@ def draw_worst_frames(frames: Iterable[ShownFrame], label_set: LabelSet) -> np.n
 
 def _draw_row(shown: ShownFrame, label_set: LabelSet) -> np.ndarray:
     frame = shown.frame
-    prediction = np.zeros_like(frame.truth) if frame.prediction is None else frame.prediction
     truth = np.where(frame.truth == UNLABELED, np.uint8(0), frame.truth)
     told = 'no prediction' if frame.prediction is None else 'prediction'
     cells = {
         frame.name: shown.image,
         'truth': draw_overlay(shown.image, truth, label_set),
         f'{told}, Dice {100 * shown.score:.1f} %': draw_overlay(
-            shown.image, prediction, label_set
+            shown.image, frame.prediction_or_background(), label_set
         ),
     }
     small = {text: shrink(cell) for text, cell in cells.items()}
