@@ -101,14 +101,18 @@ def _add_label_arguments(parser: argparse.ArgumentParser) -> None:
         '--surface',
         action='store_true',
         help='also measure distances of outlines: Hausdorff, NSD and the score of SAR-RARP50; '
-        'some 20 ms more a class of a frame of 1280x1024. Needs the evaluation extra',
+        '10 to 30 ms more a class of a frame of 1280x1024. Needs the evaluation extra',
     )
     labels.add_argument('--markdown', type=Path, help='write tables to this file')
     labels.add_argument(
         '--images', type=Path, help='folder of the images; --output then shows the worst frames'
     )
     labels.add_argument(
-        '--worst', type=int, metavar='N', help='show so many of the worst frames (default: 6)'
+        '--worst',
+        type=int,
+        default=6,
+        metavar='N',
+        help='show so many of the worst frames (default: %(default)s)',
     )
     labels.add_argument(
         '--list-metrics', action='store_true', help='explain all metrics in a table and stop'
@@ -168,7 +172,6 @@ def _run_list_metrics() -> int:
 
 
 def _run_evaluate_labels(arguments: argparse.Namespace) -> int:
-    from surgseg_ros.evaluation.evaluate import DEFAULT_WORST_FRAMES
     from surgseg_ros.evaluation.evaluate import evaluate_labels
     from surgseg_ros.evaluation.evaluate import write_pictures
     from surgseg_ros.evaluation.label_pairs import find_truth
@@ -178,10 +181,7 @@ def _run_evaluate_labels(arguments: argparse.Namespace) -> int:
     missing = missing_options(arguments, 'predictions', 'ground_truth', 'task')
     if missing:
         raise ValueError(f'evaluate needs {missing}, or --tracks')
-    if (arguments.images or arguments.worst) and not arguments.output:
-        raise ValueError('--images and --worst belong to the pictures; give --output, too')
-    if arguments.worst and not arguments.images:
-        raise ValueError('--worst shows images; give --images, too')
+    _check_picture_options(arguments)
     pairs = LabelPairs(
         find_truth(arguments.ground_truth, arguments.task, arguments.mask_factor),
         arguments.predictions,
@@ -198,10 +198,20 @@ def _run_evaluate_labels(arguments: argparse.Namespace) -> int:
     write_result(arguments.json, text)
     write_result(arguments.markdown, tables)
     if arguments.output:
-        worst = arguments.worst or DEFAULT_WORST_FRAMES
-        files = write_pictures(arguments.output, evaluation, arguments.images, worst)
+        files = write_pictures(arguments.output, evaluation, arguments.images, arguments.worst)
         print(f'pictures: {", ".join(map(str, files))}', file=sys.stderr)
     return 0
+
+
+def _check_picture_options(arguments: argparse.Namespace) -> None:
+    if arguments.images and not arguments.output:
+        raise ValueError('--images belongs to the pictures; give --output, too')
+    if arguments.images and not arguments.images.is_dir():
+        raise ValueError(f'--images: {arguments.images} is no folder')
+    if arguments.worst != arguments.default_of('worst') and not arguments.images:
+        raise ValueError('--worst shows images; give --images, too')
+    if arguments.worst < 1:
+        raise ValueError(f'--worst {arguments.worst}: expected 1 or more')
 
 
 def _refuse_label_options(arguments: argparse.Namespace) -> None:

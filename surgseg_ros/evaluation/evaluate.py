@@ -42,8 +42,6 @@ from surgseg_ros.evaluation.score_pictures import draw_worst_frames
 from surgseg_ros.evaluation.score_pictures import ShownFrame
 from surgseg_ros.evaluation.score_pictures import WORST_PICTURE
 
-DEFAULT_WORST_FRAMES = 6
-
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -57,9 +55,7 @@ class Evaluation:
     pairs: LabelPairs
     scores: Scores
 
-    def worst_frames(
-        self, images: Path, count: int = DEFAULT_WORST_FRAMES
-    ) -> Iterator[ShownFrame]:
+    def worst_frames(self, images: Path, count: int) -> Iterator[ShownFrame]:
         """
         Read the frames that score lowest again, the worst first.
 
@@ -107,7 +103,7 @@ def evaluate(
 
 
 def write_pictures(
-    folder: Path, evaluation: Evaluation, images: Path | None, worst: int = DEFAULT_WORST_FRAMES
+    folder: Path, evaluation: Evaluation, images: Path | None, worst: int
 ) -> list[Path]:
     """
     Write the confusion matrix, and with images the contact sheet of the worst frames.

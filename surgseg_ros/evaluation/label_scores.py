@@ -164,7 +164,7 @@ def score_frames(frames: Iterable[LabeledFrame], task: str, surface: bool = Fals
 
     :param frames: at least one
     :param task: label set of the labels, or ``binary``
-    :param surface: also measure distances of outlines, some 20 ms more a class of a frame of
+    :param surface: also measure distances of outlines, 10 to 30 ms more a class of a frame of
         1280x1024
     :raises ValueError: if there is no frame or no such task, or a frame does not fit
     :raises surgseg_ros.evaluation.surface_metrics.MissingMonaiError: if distances are wanted and

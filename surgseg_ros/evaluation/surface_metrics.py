@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from dataclasses import fields
 from dataclasses import replace
 from importlib.util import find_spec
-import warnings
 
+import cv2
 import numpy as np
 
 from surgseg_ros.data.label_sets import UNLABELED
@@ -129,8 +129,10 @@ def hausdorff_rows(truth: np.ndarray, prediction: np.ndarray) -> float:
     :param truth: (H, W) bool
     :param prediction: (H, W) bool
     """
-    columns = (truth | prediction).any(axis=0)
-    points, others = (_rows_of(mask[:, columns]) for mask in (prediction, truth))
+    left, top, width, height = _bounds(truth | prediction)
+    # One row more: where there are empty rows, both masks keep one.
+    window = slice(max(top - 1, 0), top + height + 1), slice(left, left + width)
+    points, others = (_rows_of(mask[window]) for mask in (prediction, truth))
     # |a - b|^2 = |a|^2 + |b|^2 - 2 ab; float32 holds these counts exactly.
     squares = points.sum(axis=1)[:, None] + others.sum(axis=1) - 2 * points @ others.T
     return float(np.sqrt(squares.min(axis=1).max()))
@@ -173,17 +175,24 @@ def _measure(truth: np.ndarray, prediction: np.ndarray) -> tuple[float, float, f
 
 
 def _outline_distances(truth: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distances from every pixel of one outline to the other outline, both ways."""
     check_monai()
     # It imports torchvision where that exists, which works only after this module.
     import surgseg_ros.models.torchvision_import  # noqa: F401, I001
-    from monai.metrics.utils import get_edge_surface_distance
-    import torch
+    from monai.metrics.utils import get_mask_edges
+    from monai.metrics.utils import get_surface_distance
 
-    with warnings.catch_warnings():
-        # MONAI 1.6 warns of an argument that it passes to itself.
-        warnings.simplefilter('ignore', FutureWarning)
-        measured = get_edge_surface_distance(
-            torch.from_numpy(prediction), torch.from_numpy(truth), symmetric=True
-        )
-    there, back = (distances.numpy() for distances in measured[1])
-    return there, back
+    left, top, width, height = _bounds(truth | prediction)
+    window = slice(top, top + height), slice(left, left + width)
+    # MONAI could crop, too, but does so in torch, which is slow where other work has the cores.
+    told, true = get_mask_edges(prediction[window], truth[window], crop=False)
+    return (
+        np.asarray(get_surface_distance(told, true)),
+        np.asarray(get_surface_distance(true, told)),
+    )
+
+
+def _bounds(mask: np.ndarray) -> tuple[int, int, int, int]:
+    """Return left, top, width and height of the box around a mask."""
+    left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    return left, top, width, height

@@ -127,7 +127,7 @@ def test_pictures_of_binary_scores_show_predictions_of_parts(folders, tmp_path):
     _write(tmp_path, 'f', np.full((30, 40, 3), 90))
     pairs = LabelPairs(find_truth(truth, 'binary'), prediction, 'binary')
     evaluation = evaluate_labels(pairs)
-    write_pictures(tmp_path / 'pictures', evaluation, tmp_path)
+    write_pictures(tmp_path / 'pictures', evaluation, tmp_path, 1)
     sheet = cv2.imread(str(tmp_path / 'pictures' / 'worst_frames.jpg')).astype(int)
     drawn_truth, drawn_prediction = (sheet[33:53, x : x + 30] for x in (45, 85))
     assert np.abs(drawn_truth - drawn_prediction).max() < 10
@@ -142,10 +142,10 @@ def test_images_that_do_not_fit_are_named(folders, tmp_path):
     evaluation, images = evaluate_labels(pairs), tmp_path / 'images'
     images.mkdir()
     with pytest.raises(EvaluationError, match='truth/f has no readable image'):
-        write_pictures(tmp_path / 'pictures', evaluation, images)
+        write_pictures(tmp_path / 'pictures', evaluation, images, 1)
     _write(images, 'f', np.zeros((4, 5, 3)))
     with pytest.raises(EvaluationError, match=r'f.png is 5x4 but its ground truth is 2x1'):
-        write_pictures(tmp_path / 'pictures', evaluation, images)
+        write_pictures(tmp_path / 'pictures', evaluation, images, 1)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +153,8 @@ def test_images_that_do_not_fit_are_named(folders, tmp_path):
     [
         (['--images', 'x'], 'give --output, too'),
         (['--output', 'x', '--worst', '3'], 'give --images, too'),
+        (['--output', 'x', '--images', 'no/such'], 'no/such is no folder'),
+        (['--output', 'x', '--images', '.', '--worst', '0'], 'expected 1 or more'),
         (['--mask-factor', '300'], 'mask factor 300: expected 1 to 255'),
         (['--prediction-factor', '0'], 'mask factor 0: expected 1 to 255'),
         (['--tracks', '--surface'], '--surface do not go with --tracks'),

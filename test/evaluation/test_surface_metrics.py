@@ -79,6 +79,7 @@ def test_outlines_point_by_point(seed):
     assert nsd == pytest.approx(near.mean(), abs=1e-6)
 
 
+@pytest.mark.filterwarnings('ignore::DeprecationWarning')
 @pytest.mark.parametrize('shift', [(5, 0), (0, 7), (3, 4)])
 def test_a_shift_as_surface_distance_measures_it(shift):
     x, y = shift
@@ -90,6 +91,7 @@ def test_a_shift_as_surface_distance_measures_it(shift):
     assert nsd == 1.0
 
 
+@pytest.mark.filterwarnings('ignore::FutureWarning')
 def test_normalized_surface_distance_as_the_challenge_computes_it():
     from monai.metrics import compute_surface_dice
 
