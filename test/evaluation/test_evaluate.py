@@ -15,6 +15,7 @@
 """Tests of scoring folders of label images."""
 
 import json
+import sys
 
 import cv2
 import numpy as np
@@ -167,6 +168,17 @@ def test_options_that_do_not_fit(folders, capsys, arguments, message):
     common = ['--predictions', str(prediction), '--ground-truth', str(truth), '--task', 'parts']
     assert main(['evaluate', *common, *arguments]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_without_monai_the_extra_is_named(folders, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'monai', None)
+    truth, prediction = folders
+    for folder in folders:
+        _write(folder, 'f', [[0, 1]])
+    common = ['--predictions', str(prediction), '--ground-truth', str(truth), '--task', 'parts']
+    assert main(['evaluate', *common, '--surface']) == 1
+    assert 'pip install surgseg_ros[evaluation]' in capsys.readouterr().err
+    assert main(['evaluate', *common]) == 0
 
 
 def test_metrics_are_listed(capsys):

@@ -141,6 +141,14 @@ def test_all_faults_are_named_at_once(truth, prediction):
         assert part in line
 
 
+def test_nothing_is_scored_if_a_prediction_is_missing(truth, prediction):
+    for stem in ('a', 'b'):
+        write(truth / f'{stem}.png', [[0, 1]])
+    write(prediction / 'a.png', [[0, 1]])
+    with pytest.raises(EvaluationError, match='truth/b.png has no prediction'):
+        next(LabelPairs(find_truth(truth, 'parts'), prediction, 'parts').frames())
+
+
 def test_missing_predictions_may_score_zero(truth, prediction):
     write(truth / 'f1.png', [[0, 1]])
     pairs = LabelPairs(find_truth(truth, 'parts'), prediction, 'parts', zero_missing=True)

@@ -25,6 +25,7 @@ import pytest
 from surgseg_ros.evaluation.label_scores import LabeledFrame
 from surgseg_ros.evaluation.label_scores import score_frames
 from surgseg_ros.evaluation.metric_table import METRICS
+from surgseg_ros.evaluation.metrics import binary_confusion
 
 SHAPE = (24, 32)
 
@@ -86,6 +87,12 @@ def test_classes_and_binary(scores):
     assert result['binary']['iou_pooled'] == pytest.approx(3 / 5)
     assert 'hausdorff' not in result['binary']
     assert np.sum(result['confusion_matrix']) == 5 * 24 * 32
+
+
+def test_all_classes_as_one(scores):
+    total = scores.records.as_binary().confusions.sum(axis=0)
+    np.testing.assert_array_equal(total, binary_confusion(scores.confusion))
+    assert total[0, 1] != total[1, 0]
 
 
 def test_all_metrics_are_in_valid_json(scores):

@@ -238,5 +238,9 @@ def test_metrics_without_background_and_nothing_left():
     np.testing.assert_array_equal(
         overlap_metrics.iou_ignoring_background_confusion(only_background), [0, 1]
     )
+    only_false = np.array([[[9, 1, 0], [0, 0, 0], [0, 0, 5]]])
+    np.testing.assert_array_equal(
+        overlap_metrics.iou_ignoring_background_confusion(only_false), [0, 1]
+    )
     binary = np.array([[[9, 1], [2, 3]]])
     assert np.isnan(overlap_metrics.dice_ignoring_background_confusion(binary)).all()
