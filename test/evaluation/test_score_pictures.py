@@ -13,19 +13,16 @@
 # limitations under the License.
 
 
-"""Tests of the pictures and tables of scores."""
+"""Tests of the pictures of scores."""
 
-import cv2
 import numpy as np
 
 from surgseg_ros.data.label_sets import get_label_set
 from surgseg_ros.evaluation.label_scores import LabeledFrame
-from surgseg_ros.evaluation.label_scores import score_frames
 from surgseg_ros.evaluation.mosaic import CAPTION_HEIGHT
 from surgseg_ros.evaluation.score_pictures import draw_confusion_matrix
 from surgseg_ros.evaluation.score_pictures import draw_worst_frames
 from surgseg_ros.evaluation.score_pictures import ShownFrame
-from surgseg_ros.evaluation.score_tables import format_scores
 
 
 def darkness_of_cells(picture: np.ndarray, count: int) -> list[list[int]]:
@@ -78,20 +75,3 @@ def test_frames_of_different_widths_fit_on_a_sheet():
         for labels in (np.zeros((10, 90), np.uint8), np.zeros((10, 60), np.uint8))
     ]
     assert draw_worst_frames(shown, get_label_set('parts')).shape[1] == 270
-
-
-def test_tables_have_percent_and_pixels():
-    truth = np.zeros((10, 10), np.uint8)
-    cv2.rectangle(truth, (2, 2), (5, 5), 1, -1)
-    moved = np.roll(truth, 2, axis=1)
-    frames = [LabeledFrame('a', '0', truth, moved), LabeledFrame('b', '0', truth, None)]
-    text = format_scores(score_frames(frames, 'parts', surface=True).to_dict())
-    rows = {
-        cells[0]: cells[1:]
-        for line in text.splitlines()
-        if line.startswith('|') and (cells := [cell.strip() for cell in line[1:-1].split('|')])
-    }
-    assert 'Task parts, 2 frames, 1 without prediction scored 0' in text
-    assert rows['dice_ternaus'] == ['25.00 (25.00)', '25.00', '50.00', '0.00']
-    assert rows['hausdorff'] == ['2.00', '-', '-']
-    assert rows['frames_predicted'] == ['1', '0', '0']
