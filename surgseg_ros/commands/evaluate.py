@@ -19,6 +19,7 @@ import argparse
 import json
 from pathlib import Path
 import shlex
+import sys
 
 from surgseg_ros.commands.arguments import add_checkpoint_argument
 from surgseg_ros.commands.arguments import format_size
@@ -29,6 +30,12 @@ from surgseg_ros.commands.arguments import parse_size
 from surgseg_ros.commands.arguments import split_names
 from surgseg_ros.commands.arguments import write_result
 
+LABEL_OPTIONS = (
+    *('predictions', 'ground_truth', 'ignore', 'mask_factor', 'prediction_factor', 'missing'),
+    *('surface', 'markdown', 'images', 'worst', 'list_metrics'),
+)
+"""Those of label images alone."""
+
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to those of ``surgseg``."""
@@ -36,22 +43,80 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         'evaluate',
         help='score label images, or positions and tracks, against ground truth',
         description='Score label images against ground truth of the same file names. With task '
-        'binary, predictions of any task count: every class above 0 is instrument. With --tracks '
-        'instead: follow instruments through scripted scenes of the simulator and compare their '
-        'positions and identities with the exact truth. Needs the simulation and evaluation '
-        'extras.',
+        'binary, predictions of any task count: every class above 0 is instrument. Prints JSON, '
+        'and tables to the standard error. With --tracks instead: follow instruments through '
+        'scripted scenes of the simulator and compare their positions and identities with the '
+        'exact truth. Needs the simulation and evaluation extras.',
     )
-    parser.add_argument('--predictions', type=Path, help='folder of <stem>.png')
-    parser.add_argument('--ground-truth', type=Path, help='folder of <stem>.png')
+    _add_label_arguments(parser)
     parser.add_argument(
         '--task', help='binary, parts, types or sar_rarp50; with --tracks (default there: parts)'
     )
-    parser.add_argument(
-        '--ignore', type=Path, help='folder of <stem>.png; non-zero pixels do not count'
-    )
     parser.add_argument('--json', type=Path, help='also write the result to this file')
+    parser.add_argument(
+        '--output',
+        type=Path,
+        help='folder for pictures: of confusion matrix and worst frames, or of tracks and errors',
+    )
     _add_track_arguments(parser)
-    parser.set_defaults(run=_run_evaluate)
+    parser.set_defaults(run=_run_evaluate, default_of=parser.get_default)
+
+
+def _add_label_arguments(parser: argparse.ArgumentParser) -> None:
+    labels = parser.add_argument_group('label images')
+    labels.add_argument(
+        '--predictions', type=Path, help='folder of <stem>.png, or of <video>/<stem>.png'
+    )
+    labels.add_argument(
+        '--ground-truth',
+        type=Path,
+        help='folder of <stem>.png, of <video>/<stem>.png, or of <video>/<task>_masks/<stem>.png',
+    )
+    labels.add_argument(
+        '--ignore',
+        type=Path,
+        help='folder laid out like the predictions; non-zero pixels do not count',
+    )
+    labels.add_argument(
+        '--mask-factor',
+        type=int,
+        metavar='N',
+        help='values of the ground truth are class ids times N (default: 1; in folders as ternaus '
+        'prepares them 255 for binary_masks, 85 for parts_masks, 32 for instruments_masks)',
+    )
+    labels.add_argument(
+        '--prediction-factor',
+        type=int,
+        default=1,
+        metavar='N',
+        help='likewise of the predictions (default: %(default)s)',
+    )
+    labels.add_argument(
+        '--missing',
+        choices=('error', 'zero'),
+        default='error',
+        help='what a missing prediction is: an error (default), or a frame that scores 0',
+    )
+    labels.add_argument(
+        '--surface',
+        action='store_true',
+        help='also measure distances of outlines: Hausdorff, NSD and the score of SAR-RARP50; '
+        '10 to 30 ms more a class of a frame of 1280x1024. Needs the evaluation extra',
+    )
+    labels.add_argument('--markdown', type=Path, help='write tables to this file')
+    labels.add_argument(
+        '--images', type=Path, help='folder of the images; --output then shows the worst frames'
+    )
+    labels.add_argument(
+        '--worst',
+        type=int,
+        default=6,
+        metavar='N',
+        help='show so many of the worst frames (default: %(default)s)',
+    )
+    labels.add_argument(
+        '--list-metrics', action='store_true', help='explain all metrics in a table and stop'
+    )
 
 
 def _add_track_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,7 +147,6 @@ def _add_track_arguments(parser: argparse.ArgumentParser) -> None:
     tracks.add_argument(
         '--seconds', type=float, help='evaluate so much of each scene (default: all)'
     )
-    tracks.add_argument('--output', type=Path, help='folder for pictures of tracks and errors')
     tracks.add_argument(
         '--device', default='auto', help='auto (default: CUDA if there is one), cpu or cuda'
     )
@@ -95,18 +159,69 @@ def _add_track_arguments(parser: argparse.ArgumentParser) -> None:
 def _run_evaluate(arguments: argparse.Namespace) -> int:
     if arguments.tracks:
         return _run_evaluate_tracks(arguments)
-    from surgseg_ros.evaluation.evaluate import evaluate
+    if arguments.list_metrics:
+        return _run_list_metrics()
+    return _run_evaluate_labels(arguments)
+
+
+def _run_list_metrics() -> int:
+    from surgseg_ros.evaluation.metric_table import format_metric_table
+
+    print(format_metric_table())
+    return 0
+
+
+def _run_evaluate_labels(arguments: argparse.Namespace) -> int:
+    from surgseg_ros.evaluation.evaluate import evaluate_labels
+    from surgseg_ros.evaluation.evaluate import write_pictures
+    from surgseg_ros.evaluation.label_pairs import find_truth
+    from surgseg_ros.evaluation.label_pairs import LabelPairs
+    from surgseg_ros.evaluation.score_tables import format_scores
 
     missing = missing_options(arguments, 'predictions', 'ground_truth', 'task')
     if missing:
         raise ValueError(f'evaluate needs {missing}, or --tracks')
-    result = evaluate(
-        arguments.predictions, arguments.ground_truth, arguments.task, arguments.ignore
+    _check_picture_options(arguments)
+    pairs = LabelPairs(
+        find_truth(arguments.ground_truth, arguments.task, arguments.mask_factor),
+        arguments.predictions,
+        arguments.task,
+        arguments.ignore,
+        arguments.prediction_factor,
+        zero_missing=arguments.missing == 'zero',
     )
-    text = json.dumps(result, indent=2)
+    evaluation = evaluate_labels(pairs, arguments.surface)
+    result = evaluation.scores.to_dict()
+    text, tables = json.dumps(result, indent=2), format_scores(result)
     print(text)
+    print(tables, file=sys.stderr)
     write_result(arguments.json, text)
+    write_result(arguments.markdown, tables)
+    if arguments.output:
+        files = write_pictures(arguments.output, evaluation, arguments.images, arguments.worst)
+        print(f'pictures: {", ".join(map(str, files))}', file=sys.stderr)
     return 0
+
+
+def _check_picture_options(arguments: argparse.Namespace) -> None:
+    if arguments.images and not arguments.output:
+        raise ValueError('--images belongs to the pictures; give --output, too')
+    if arguments.images and not arguments.images.is_dir():
+        raise ValueError(f'--images: {arguments.images} is no folder')
+    if arguments.worst != arguments.default_of('worst') and not arguments.images:
+        raise ValueError('--worst shows images; give --images, too')
+    if arguments.worst < 1:
+        raise ValueError(f'--worst {arguments.worst}: expected 1 or more')
+
+
+def _refuse_label_options(arguments: argparse.Namespace) -> None:
+    given = [
+        f'--{name.replace("_", "-")}'
+        for name in LABEL_OPTIONS
+        if getattr(arguments, name) != arguments.default_of(name)
+    ]
+    if given:
+        raise ValueError(f'{", ".join(given)} do not go with --tracks')
 
 
 def _run_evaluate_tracks(arguments: argparse.Namespace) -> int:
@@ -117,8 +232,7 @@ def _run_evaluate_tracks(arguments: argparse.Namespace) -> int:
     from surgseg_ros.evaluation.track_tables import format_tables
     from surgseg_ros.evaluation.track_tables import format_targets
 
-    if arguments.predictions or arguments.ground_truth or arguments.ignore:
-        raise ValueError('--predictions, --ground-truth and --ignore do not go with --tracks')
+    _refuse_label_options(arguments)
     check_motmetrics()
     values = {
         'scenes': arguments.scenes,

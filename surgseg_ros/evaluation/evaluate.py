@@ -12,38 +12,77 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
+
 """The work of ``surgseg evaluate``: label images against ground truth."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 import sys
 from typing import Any
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
-from surgseg_ros.data.label_sets import get_label_set
-from surgseg_ros.data.label_sets import UNLABELED
-from surgseg_ros.evaluation.metrics import binary_confusion
-from surgseg_ros.evaluation.metrics import confusion_matrix
-from surgseg_ros.evaluation.metrics import dice_per_class
-from surgseg_ros.evaluation.metrics import rounded
-
-BINARY = 'binary'
-
-
-class EvaluationError(ValueError):
-    """Predictions and ground truth do not fit together; the message says where."""
+from surgseg_ros.data.image_files import read_image
+from surgseg_ros.data.image_files import write_image
+from surgseg_ros.evaluation.label_pairs import check_factor
+from surgseg_ros.evaluation.label_pairs import EvaluationError
+from surgseg_ros.evaluation.label_pairs import find_image
+from surgseg_ros.evaluation.label_pairs import find_truth
+from surgseg_ros.evaluation.label_pairs import LabelPairs
+from surgseg_ros.evaluation.label_pairs import TruthSource
+from surgseg_ros.evaluation.label_scores import BINARY
+from surgseg_ros.evaluation.label_scores import LabeledFrame
+from surgseg_ros.evaluation.label_scores import score_frames
+from surgseg_ros.evaluation.label_scores import Scores
+from surgseg_ros.evaluation.score_pictures import CONFUSION_PICTURE
+from surgseg_ros.evaluation.score_pictures import draw_confusion_matrix
+from surgseg_ros.evaluation.score_pictures import draw_worst_frames
+from surgseg_ros.evaluation.score_pictures import ShownFrame
+from surgseg_ros.evaluation.score_pictures import WORST_PICTURE
 
 
 @dataclass(frozen=True)
-class Pair:
-    """A label image and its ground truth, both (H, W) uint8."""
+class Evaluation:
+    """
+    Scores, and the files that they come from.
 
-    stem: str
-    truth: np.ndarray
-    prediction: np.ndarray
+    :param pairs: files
+    :param scores: of all frames
+    """
+
+    pairs: LabelPairs
+    scores: Scores
+
+    def worst_frames(self, images: Path, count: int) -> Iterator[ShownFrame]:
+        """
+        Read the frames that score lowest again, the worst first.
+
+        :param images: folder of ``<stem>.png`` or ``.jpg``, in folders of videos or not
+        :raises EvaluationError: if an image is missing, unreadable or of another size
+        """
+        sources = {source.name: source for source in self.pairs.sources}
+        for name, score in self.scores.worst_frames(count):
+            frame = self.pairs.read(sources[name])
+            if self.pairs.task == BINARY:
+                frame = frame.as_binary()
+            yield ShownFrame(frame, score, _read_image(images, sources[name], frame))
+
+
+def evaluate_labels(pairs: LabelPairs, surface: bool = False) -> Evaluation:
+    """
+    Score all pairs with a progress bar; label images are read one by one and not kept.
+
+    :param surface: also measure distances of outlines
+    :raises EvaluationError: if predictions are missing or do not fit; it lists all of them
+    """
+    check_factor(pairs.prediction_factor)
+    frames = tqdm(
+        pairs.frames(), total=len(pairs.sources), unit='frame', desc='evaluate', file=sys.stderr
+    )
+    with frames:
+        return Evaluation(pairs, score_frames(frames, pairs.task, surface))
 
 
 def evaluate(
@@ -52,90 +91,52 @@ def evaluate(
     """
     Score label images against those of the same name.
 
-    ``dice`` is pooled over all pixels of all frames; ``dice_per_image`` is the mean over the
-    frames in which the class is present in truth or prediction. With task ``binary`` every class
-    above 0 counts as instrument, on both sides, so predictions of any task can be scored.
-
-    :param predictions: folder of ``<stem>.png``, uint8 class ids
+    :param predictions: folder of label images, see :mod:`surgseg_ros.evaluation.label_pairs`
     :param ground_truth: likewise; every one of its files must have a prediction
     :param task: label set of the scores
-    :param ignore: folder of ``<stem>.png`` whose non-zero pixels do not count
-    :return: metrics, ready for JSON
+    :param ignore: likewise, images whose non-zero pixels do not count
+    :return: see :meth:`surgseg_ros.evaluation.label_scores.Scores.to_dict`
     :raises EvaluationError: if a prediction is missing or has another size or unknown classes
     """
-    label_set = get_label_set(task)
-    names = label_set.class_names[1:]
-    total = np.zeros((label_set.num_classes, label_set.num_classes), np.int64)
-    per_image: list[np.ndarray] = []
-    for path in tqdm(_label_files(ground_truth), unit='frame', desc='evaluate', file=sys.stderr):
-        pair = _read_pair(path, predictions, ignore)
-        matrix = _confusion(pair, task)
-        total += matrix
-        per_image.append(dice_per_class(matrix)[1:])
-    pooled = dice_per_class(total)[1:]
-    mean_per_image = [_nan_mean(column) for column in np.array(per_image).T]
-    result: dict[str, Any] = {
-        'task': task,
-        'frames': len(per_image),
-        'dice': _by_name(names, pooled),
-        'dice_per_image': _by_name(names, mean_per_image),
-    }
-    if task != BINARY:
-        result['dice']['mean'] = rounded(_nan_mean(pooled))
-        result['dice'][BINARY] = rounded(dice_per_class(binary_confusion(total))[1])
-    return result
+    pairs = LabelPairs(find_truth(ground_truth, task), predictions, task, ignore)
+    return evaluate_labels(pairs).scores.to_dict()
 
 
-def _label_files(folder: Path) -> list[Path]:
-    files = sorted(folder.glob('*.png'))
-    if not files:
-        raise EvaluationError(f'{folder} holds no label images (*.png)')
-    return files
+def write_pictures(
+    folder: Path, evaluation: Evaluation, images: Path | None, worst: int
+) -> list[Path]:
+    """
+    Write the confusion matrix, and with images the contact sheet of the worst frames.
+
+    :param folder: made if need be
+    :param images: see :meth:`Evaluation.worst_frames`
+    :param worst: number of frames on the contact sheet
+    :return: the files
+    :raises EvaluationError: if an image is missing or does not fit
+    :raises OSError: if a file cannot be written
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    label_set = evaluation.scores.label_set
+    pictures = {CONFUSION_PICTURE: draw_confusion_matrix(evaluation.scores.confusion, label_set)}
+    if images is not None:
+        frames = evaluation.worst_frames(images, worst)
+        pictures[WORST_PICTURE] = draw_worst_frames(frames, label_set)
+    for name, picture in pictures.items():
+        write_image(folder / name, picture)
+    return [folder / name for name in pictures]
 
 
-def _read_pair(truth_file: Path, predictions: Path, ignore: Path | None) -> Pair:
-    truth = _read_labels(truth_file)
-    prediction_file = predictions / truth_file.name
-    if not prediction_file.is_file():
+def _read_image(images: Path, source: TruthSource, frame: LabeledFrame) -> np.ndarray:
+    path = find_image(images, source)
+    image = None if path is None else read_image(path)
+    if image is None:
         raise EvaluationError(
-            f'{truth_file} has no prediction {prediction_file}; segment the same frames with '
-            '`surgseg predict` first'
+            f'{source.name} has no readable image in {images}; it is looked for as <stem>.png or '
+            '.jpg there, in a folder of the video and in its images/'
         )
-    prediction = _read_labels(prediction_file)
-    if truth.shape != prediction.shape:
+    if image.shape[:2] != frame.truth.shape:
         raise EvaluationError(
-            f'{prediction_file} is {prediction.shape[1]}x{prediction.shape[0]} but its ground '
-            f'truth is {truth.shape[1]}x{truth.shape[0]}'
+            f'{path} is {image.shape[1]}x{image.shape[0]} but its ground truth is '
+            f'{frame.truth.shape[1]}x{frame.truth.shape[0]}'
         )
-    if ignore is not None and (ignore / truth_file.name).is_file():
-        truth = np.where(_read_labels(ignore / truth_file.name) > 0, UNLABELED, truth)
-    return Pair(truth_file.stem, truth, prediction)
-
-
-def _read_labels(path: Path) -> np.ndarray:
-    labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if labels is None or labels.dtype != np.uint8:
-        raise EvaluationError(f'{path} is not a readable 8-bit label image')
-    # Some data sets store the same label in all three channels.
-    return labels if labels.ndim == 2 else np.ascontiguousarray(labels[..., 0])
-
-
-def _confusion(pair: Pair, task: str) -> np.ndarray:
-    truth, prediction = pair.truth, pair.prediction
-    if task == BINARY:
-        truth = np.where(truth == UNLABELED, UNLABELED, (truth > 0).astype(np.uint8))
-        prediction = (prediction > 0).astype(np.uint8)
-    try:
-        return confusion_matrix(truth, prediction, get_label_set(task).num_classes)
-    except ValueError as error:
-        raise EvaluationError(f'{pair.stem}: {error}; is the task {task!r} right?') from error
-
-
-def _by_name(names: tuple[str, ...], values: Any) -> dict[str, float | None]:
-    return {name: rounded(value) for name, value in zip(names, values, strict=True)}
-
-
-def _nan_mean(values: np.ndarray) -> float:
-    """Return the mean of the numbers, nan if there is none."""
-    present = values[~np.isnan(values)]
-    return float(present.mean()) if present.size else float('nan')
+    return image

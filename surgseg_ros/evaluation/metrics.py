@@ -69,6 +69,18 @@ def dice_per_class(matrix: np.ndarray) -> np.ndarray:
     return np.divide(2 * hits, sizes, out=np.full(len(matrix), np.nan), where=sizes > 0)
 
 
+def nan_mean(values: np.ndarray, axis: int | None = None) -> np.ndarray:
+    """
+    Return the mean of the numbers along an axis, nan where there is none.
+
+    Unlike :func:`numpy.nanmean` it does not warn then: a class that never occurs is no fault.
+    """
+    present = ~np.isnan(values)
+    counts = present.sum(axis=axis)
+    sums = np.where(present, values, 0.0).sum(axis=axis)
+    return np.divide(sums, counts, out=np.full(np.shape(counts), np.nan), where=counts > 0)
+
+
 def rounded(value: float) -> float | None:
     """Return four digits for a report; ``None`` (JSON null) for a class that never occurs."""
     return None if np.isnan(value) else round(float(value), 4)

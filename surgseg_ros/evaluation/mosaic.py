@@ -46,7 +46,7 @@ def draw_mosaic(frames: dict[str, EyeFrame], label_set: LabelSet, title: str) ->
     :return: (rows * (caption + cell) + legend, 4 * cell width, 3) uint8 RGB
     """
     rows = [_draw_row(eye, frame, label_set) for eye, frame in frames.items()]
-    return np.vstack([*rows, _draw_legend(rows[0].shape[1], label_set, title)])
+    return np.vstack([*rows, draw_legend(rows[0].shape[1], label_set, title)])
 
 
 def draw_pair(pictures: dict[str, np.ndarray], title: str) -> np.ndarray:
@@ -59,8 +59,8 @@ def draw_pair(pictures: dict[str, np.ndarray], title: str) -> np.ndarray:
     """
     return np.hstack(
         [
-            np.vstack([_draw_caption(cell.shape[1], f'{eye}  {title}'), cell])
-            for eye, cell in zip(pictures, map(_shrink, pictures.values()), strict=True)
+            np.vstack([draw_caption(cell.shape[1], f'{eye}  {title}'), cell])
+            for eye, cell in zip(pictures, map(shrink, pictures.values()), strict=True)
         ]
     )
 
@@ -88,13 +88,14 @@ def _draw_row(eye: str, frame: EyeFrame, label_set: LabelSet) -> np.ndarray:
         frame.overlay,
     )
     cells = [
-        np.vstack([_draw_caption(cell.shape[1], f'{eye}: {name}'), cell])
-        for name, cell in zip(COLUMNS, map(_shrink, pictures), strict=True)
+        np.vstack([draw_caption(cell.shape[1], f'{eye}: {name}'), cell])
+        for name, cell in zip(COLUMNS, map(shrink, pictures), strict=True)
     ]
     return np.hstack(cells)
 
 
-def _shrink(picture: np.ndarray) -> np.ndarray:
+def shrink(picture: np.ndarray) -> np.ndarray:
+    """Return a picture (H, W, 3) no wider than :data:`MAX_CELL_WIDTH`, never enlarged."""
     height, width = picture.shape[:2]
     if width <= MAX_CELL_WIDTH:
         return picture
@@ -102,13 +103,15 @@ def _shrink(picture: np.ndarray) -> np.ndarray:
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
-def _draw_caption(width: int, text: str) -> np.ndarray:
+def draw_caption(width: int, text: str) -> np.ndarray:
+    """Return a strip (:data:`CAPTION_HEIGHT`, width, 3) uint8 RGB with a line of text."""
     strip = np.full((CAPTION_HEIGHT, width, 3), _BACKGROUND, np.uint8)
     _write(strip, text, 8)
     return strip
 
 
-def _draw_legend(width: int, label_set: LabelSet, title: str) -> np.ndarray:
+def draw_legend(width: int, label_set: LabelSet, title: str) -> np.ndarray:
+    """Return a strip like a caption with the classes in their colors, and a title."""
     strip = np.full((CAPTION_HEIGHT, width, 3), _BACKGROUND, np.uint8)
     x = 8
     for name, color in zip(label_set.class_names, label_set.colors.tolist(), strict=True):

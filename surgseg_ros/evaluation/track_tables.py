@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from surgseg_ros.evaluation.text_tables import format_table
 from surgseg_ros.evaluation.track_metrics import OVERALL
 
 _NOTHING = '-'
@@ -71,7 +72,7 @@ def _image_table(rows: Mapping[str, Any]) -> str:
             _share(image['tip']['count'], image['tips_expected']),
             str(image['hidden_tips']),
         ))  # fmt: skip
-    return _format(table)
+    return format_table(table)
 
 
 def _space_table(rows: Mapping[str, Any]) -> str:
@@ -87,7 +88,7 @@ def _space_table(rows: Mapping[str, Any]) -> str:
             _inside(space['tip']),
             _share(space['tip']['count'], space['tips_expected']),
         ))  # fmt: skip
-    return _format(table)
+    return format_table(table)
 
 
 def _track_table(rows: Mapping[str, Any]) -> str:
@@ -95,7 +96,7 @@ def _track_table(rows: Mapping[str, Any]) -> str:
     for name, row in rows.items():
         centroid, tip = (row['space'][f'tracked_{point}'] for point in ('centroid', 'tip'))
         table.append((name, _error(centroid), _inside(centroid), _error(tip), _inside(tip)))
-    return _format(table)
+    return format_table(table)
 
 
 def _identity_table(rows: Mapping[str, Any]) -> str:
@@ -111,7 +112,7 @@ def _identity_table(rows: Mapping[str, Any]) -> str:
                 *(_score(identities[metric]) for metric in ('mota', 'idf1')),
                 *(str(identities[key]) for key in ('switches', 'misses', 'false_positives')),
             ))  # fmt: skip
-    return _format(table)
+    return format_table(table)
 
 
 def _depth_table(bands: Mapping[str, Any]) -> str:
@@ -124,7 +125,7 @@ def _depth_table(bands: Mapping[str, Any]) -> str:
             figures = bands[point][name]
             cells += [str(figures['count']), _error(figures), _predicted(figures)]
         table.append(cells)
-    return _format(table)
+    return format_table(table)
 
 
 def _time_table(times: Mapping[str, Any]) -> str:
@@ -136,7 +137,7 @@ def _time_table(times: Mapping[str, Any]) -> str:
             else (_NOTHING, _NOTHING)
         )
         table.append((stage, str(figures['count']), *numbers))
-    return _format(table)
+    return format_table(table)
 
 
 def _error(figures: Mapping[str, Any]) -> str:
@@ -159,14 +160,3 @@ def _share(part: int, whole: int) -> str:
 
 def _score(value: float | None) -> str:
     return _NOTHING if value is None else f'{value:.3f}'
-
-
-def _format(table: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table with columns of equal width, the first row being its head."""
-    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
-    lines = [
-        f'| {" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))} |'
-        for row in table
-    ]
-    rule = '|' + '|'.join('-' * (width + 2) for width in widths) + '|'
-    return '\n'.join([lines[0], rule, *lines[1:]])

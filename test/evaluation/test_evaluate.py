@@ -14,12 +14,20 @@
 
 """Tests of scoring folders of label images."""
 
+import json
+import sys
+
 import cv2
 import numpy as np
 import pytest
 
+from surgseg_ros.cli import main
 from surgseg_ros.evaluation.evaluate import evaluate
+from surgseg_ros.evaluation.evaluate import evaluate_labels
 from surgseg_ros.evaluation.evaluate import EvaluationError
+from surgseg_ros.evaluation.evaluate import write_pictures
+from surgseg_ros.evaluation.label_pairs import find_truth
+from surgseg_ros.evaluation.label_pairs import LabelPairs
 
 
 @pytest.fixture
@@ -84,3 +92,95 @@ def test_errors_name_the_file(folders):
     _write(prediction, 'a', [[1, 9]])
     with pytest.raises(EvaluationError, match=r"a: predicted class 9.*is the task 'parts' right"):
         evaluate(prediction, truth, 'parts')
+
+
+def test_a_data_set_of_videos(tmp_path, capsys):
+    for video in ('one', 'two'):
+        for folder in ('truth', 'prediction', 'images'):
+            (tmp_path / folder / video).mkdir(parents=True)
+        _write(tmp_path / 'truth' / video, 'f', 85 * np.eye(40, 60, dtype=np.uint8))
+        _write(tmp_path / 'prediction' / video, 'f', np.eye(40, 60))
+        _write(tmp_path / 'images' / video, 'f', np.full((40, 60, 3), 90))
+    (tmp_path / 'prediction' / 'two' / 'f.png').unlink()
+    arguments = [
+        *('evaluate', '--task', 'parts', '--predictions', str(tmp_path / 'prediction')),
+        *('--ground-truth', str(tmp_path / 'truth'), '--mask-factor', '85'),
+        *('--json', str(tmp_path / 'result.json'), '--markdown', str(tmp_path / 'result.md')),
+        *('--output', str(tmp_path / 'pictures'), '--images', str(tmp_path / 'images')),
+    ]
+    assert main(arguments) == 1
+    assert 'two/f.png has no prediction' in capsys.readouterr().err
+    assert main([*arguments, '--missing', 'zero', '--surface', '--worst', '1']) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result == json.loads((tmp_path / 'result.json').read_text())
+    assert result['videos']['one']['metrics']['score_sar_rarp50'] == 1.0
+    assert result['metrics']['iou_ternaus'] == 0.5
+    assert '| iou_ternaus ' in (tmp_path / 'result.md').read_text()
+    sheet = cv2.imread(str(tmp_path / 'pictures' / 'worst_frames.jpg'))
+    assert sheet.shape == (28 + 40 + 28, 180, 3)
+    assert cv2.imread(str(tmp_path / 'pictures' / 'confusion_matrix.png')) is not None
+
+
+def test_pictures_of_binary_scores_show_predictions_of_parts(folders, tmp_path):
+    truth, prediction = folders
+    _write(truth, 'f', np.ones((30, 40)))
+    _write(prediction, 'f', np.full((30, 40), 3))
+    _write(tmp_path, 'f', np.full((30, 40, 3), 90))
+    pairs = LabelPairs(find_truth(truth, 'binary'), prediction, 'binary')
+    evaluation = evaluate_labels(pairs)
+    write_pictures(tmp_path / 'pictures', evaluation, tmp_path, 1)
+    sheet = cv2.imread(str(tmp_path / 'pictures' / 'worst_frames.jpg')).astype(int)
+    drawn_truth, drawn_prediction = (sheet[33:53, x : x + 30] for x in (45, 85))
+    assert np.abs(drawn_truth - drawn_prediction).max() < 10
+    assert np.abs(drawn_truth - 90).max() > 50
+
+
+def test_images_that_do_not_fit_are_named(folders, tmp_path):
+    truth, prediction = folders
+    for folder in folders:
+        _write(folder, 'f', [[0, 1]])
+    pairs = LabelPairs(find_truth(truth, 'parts'), prediction, 'parts')
+    evaluation, images = evaluate_labels(pairs), tmp_path / 'images'
+    images.mkdir()
+    with pytest.raises(EvaluationError, match='truth/f has no readable image'):
+        write_pictures(tmp_path / 'pictures', evaluation, images, 1)
+    _write(images, 'f', np.zeros((4, 5, 3)))
+    with pytest.raises(EvaluationError, match=r'f.png is 5x4 but its ground truth is 2x1'):
+        write_pictures(tmp_path / 'pictures', evaluation, images, 1)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--images', 'x'], 'give --output, too'),
+        (['--output', 'x', '--worst', '3'], 'give --images, too'),
+        (['--output', 'x', '--images', 'no/such'], 'no/such is no folder'),
+        (['--output', 'x', '--images', '.', '--worst', '0'], 'expected 1 or more'),
+        (['--mask-factor', '300'], 'mask factor 300: expected 1 to 255'),
+        (['--prediction-factor', '0'], 'mask factor 0: expected 1 to 255'),
+        (['--tracks', '--surface'], '--surface do not go with --tracks'),
+    ],
+)
+def test_options_that_do_not_fit(folders, capsys, arguments, message):
+    truth, prediction = folders
+    for folder in folders:
+        _write(folder, 'f', [[0, 1]])
+    common = ['--predictions', str(prediction), '--ground-truth', str(truth), '--task', 'parts']
+    assert main(['evaluate', *common, *arguments]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_without_monai_the_extra_is_named(folders, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'monai', None)
+    truth, prediction = folders
+    for folder in folders:
+        _write(folder, 'f', [[0, 1]])
+    common = ['--predictions', str(prediction), '--ground-truth', str(truth), '--task', 'parts']
+    assert main(['evaluate', *common, '--surface']) == 1
+    assert 'pip install surgseg_ros[evaluation]' in capsys.readouterr().err
+    assert main(['evaluate', *common]) == 0
+
+
+def test_metrics_are_listed(capsys):
+    assert main(['evaluate', '--list-metrics']) == 0
+    assert '`hausdorff_95`' in capsys.readouterr().out
