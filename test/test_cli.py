@@ -130,7 +130,7 @@ def test_unreadable_frames_are_named_and_the_others_done(
         (['export', '--to', 'onnx', '--output', 'x', '--size', '10'], 'expected WIDTHxHEIGHT'),
         (['export', '--to', 'safetensors', '--output', 'x.safetensors', '--set', 'task="binary"'],
          'KEY one of input_size, mean'),
-        (['train', '--data', 'x', '--output', 'x', '--set', 'speed=1'], 'KEY one of task, size'),
+        (['train', '--recipe', 'rasnet', '--show', '--set', 'speed=1'], "a recipe has no 'speed'"),
         (['benchmark', '--sizes', '64x64,9'], 'size 9: expected WIDTHxHEIGHT'),
         (['benchmark', '--json', 'x', '--node', '--rate', '30'], 'stand behind --node'),
     ],

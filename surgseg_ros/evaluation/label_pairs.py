@@ -16,12 +16,13 @@
 """
 Files of true and predicted label images that belong together.
 
-Ground truth may lie in three ways, found by looking:
+Ground truth may lie in four ways, found by looking:
 
 * ``<root>/<stem>.png``: one video, named like the folder
 * ``<root>/<video>/<stem>.png``
-* ``<root>/<video>/<folder of the task>/<stem>.png``, as ternaus/robot-surgery-segmentation
-  prepares EndoVis 2017, with the factor of the task (:data:`TASK_FOLDERS`)
+* ``<root>/<video>/<folder of the task>/<stem>.png``, the prepared layout
+  (:mod:`surgseg_ros.data.cropped_endovis`) with the factor of the task, or that of SAR-RARP50
+* any other layout of :mod:`surgseg_ros.data.datasets`
 
 Predictions and masks to ignore lie likewise; for a single video they may lie flat, too.
 """
@@ -37,6 +38,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from surgseg_ros.data import image_mask_folder
+from surgseg_ros.data.cropped_endovis import MASK_FORMATS
+from surgseg_ros.data.cropped_endovis import MaskFormat
+from surgseg_ros.data.datasets import open_dataset
 from surgseg_ros.data.label_sets import get_label_set
 from surgseg_ros.data.label_sets import UNLABELED
 from surgseg_ros.data.samples import DatasetError
@@ -44,13 +49,8 @@ from surgseg_ros.data.samples import Sample
 from surgseg_ros.evaluation.label_scores import BINARY
 from surgseg_ros.evaluation.label_scores import LabeledFrame
 
-TASK_FOLDERS = {
-    'binary': ('binary_masks', 255),
-    'parts': ('parts_masks', 85),
-    'types': ('instruments_masks', 32),
-    'sar_rarp50': ('segmentation', 1),
-}
-"""Folder within a video, and the factor of its values; other tasks have ``<task>_masks`` and 1."""
+RELEASED_FOLDERS = {'sar_rarp50': MaskFormat('sar_rarp50', 'segmentation', 1)}
+"""Mask folders within a video as released, beside those of the prepared layout."""
 IMAGE_FOLDERS = ('images', 'rgb', 'left_frames')
 _IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg')
 
@@ -91,22 +91,46 @@ def find_truth(folder: Path, task: str, factor: int | None = None) -> list[Truth
     get_label_set(task)
     if factor is not None:
         check_factor(factor)
-    own_folder, own_factor = TASK_FOLDERS.get(task, (f'{task}_masks', 1))
     flat = _label_files(folder)
     if flat:
         name = folder.resolve().name
         return [_truth_file(name, path, factor or 1) for path in flat]
+    if image_mask_folder.is_layout(folder):
+        return _truth_of_dataset(folder, task)
     sources = []
     for video in sorted(path for path in folder.glob('*') if path.is_dir()):
-        files = _label_files(video)
-        default = 1 if files else own_factor
-        for path in files or _label_files(video / own_folder):
-            sources.append(_truth_file(video.name, path, factor or default))
-    if not sources:
+        files, own_factor = _label_files_of(video, task)
+        sources += [_truth_file(video.name, path, factor or own_factor) for path in files]
+    return sources or _truth_of_dataset(folder, task)
+
+
+def _forms(task: str) -> list[MaskFormat]:
+    """Return the mask folders that a video may have for a task."""
+    released = RELEASED_FOLDERS.get(task)
+    return [MASK_FORMATS[task]] if released is None else [MASK_FORMATS[task], released]
+
+
+def _label_files_of(video: Path, task: str) -> tuple[list[Path], int]:
+    """Return the label images of a video's folder and the factor of their values."""
+    own = ((video / form.folder, form.factor) for form in _forms(task))
+    for folder, factor in ((video, 1), *own):
+        files = _label_files(folder)
+        if files:
+            return files, factor
+    return [], 1
+
+
+def _truth_of_dataset(folder: Path, task: str) -> list[TruthSource]:
+    """Return the ground truth of a data set in another layout."""
+    try:
+        sources = truth_of_samples(open_dataset(folder).samples, task)
+    except DatasetError as error:
         raise EvaluationError(
             f'{folder} holds no label images (*.png), neither itself, nor in a folder a video, '
-            f'nor in their folders {own_folder}/'
-        )
+            f'nor in their folders {MASK_FORMATS[task].folder}/, and is no data set: {error}'
+        ) from error
+    if not sources:
+        raise EvaluationError(f"the data set {folder} has no labels for task '{task}'")
     return sources
 
 
@@ -208,8 +232,8 @@ class LabelPairs:
         )
 
     def _find(self, root: Path, source: TruthSource) -> Path | None:
-        own_folder, _ = TASK_FOLDERS.get(self.task, (f'{self.task}_masks', 1))
-        folders = [root / source.video, root / source.video / own_folder]
+        video = root / source.video
+        folders = [video, *(video / form.folder for form in _forms(self.task))]
         if self._is_single_video:
             folders.insert(0, root)
         return _first_file(folders, source.stem, ('.png',))

@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 import pytest
 
+from surgseg_ros.data.image_files import write_image
 from surgseg_ros.data.samples import LabelFiles
 from surgseg_ros.data.samples import Sample
 from surgseg_ros.evaluation.label_pairs import EvaluationError
@@ -176,3 +177,22 @@ def test_predictions_are_not_judged_where_the_truth_is_unlabeled(truth, predicti
     write(truth / 'f1.png', [[255, 1]])
     write(prediction / 'f1.png', [[255, 1]])
     assert len(list(LabelPairs(find_truth(truth, 'parts'), prediction, 'parts').frames())) == 1
+
+
+def test_truth_in_the_layout_of_a_release(tmp_path):
+    """SAR-RARP50 with masks of three equal channels, and a plain folder of images and masks."""
+    labels = np.arange(10, dtype=np.uint8).reshape(2, 5)
+    released = tmp_path / 'sar' / 'video_41' / 'segmentation'
+    plain = tmp_path / 'plain'
+    for folder in (released, plain / 'masks', plain / 'images'):
+        folder.mkdir(parents=True)
+        write_image(folder / '000000060.png', np.dstack([labels] * 3))
+    for root, video in ((tmp_path / 'sar', 'video_41'), (plain, 'plain')):
+        (source,) = find_truth(root, 'sar_rarp50')
+        assert (source.video, source.stem) == (video, '000000060')
+        assert (source.read() == labels).all()
+
+
+def test_a_folder_without_truth_is_named(tmp_path):
+    with pytest.raises(EvaluationError, match='holds no label images .*parts_masks/, and is no'):
+        find_truth(tmp_path, 'parts')
