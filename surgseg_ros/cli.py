@@ -20,6 +20,7 @@ from collections.abc import Sequence
 import sys
 
 from surgseg_ros import __version__
+from surgseg_ros.commands import adapt
 from surgseg_ros.commands import benchmark
 from surgseg_ros.commands import evaluate
 from surgseg_ros.commands import export
@@ -27,7 +28,7 @@ from surgseg_ros.commands import models
 from surgseg_ros.commands import predict
 from surgseg_ros.commands import train
 
-COMMANDS = (predict, evaluate, train, models, export, benchmark)
+COMMANDS = (predict, evaluate, train, adapt, models, export, benchmark)
 
 DESCRIPTION = 'Segment surgical instruments in endoscope images.'
 EPILOG = """examples:
@@ -37,6 +38,7 @@ EPILOG = """examples:
   surgseg evaluate --predictions labels/ --ground-truth masks/ --task binary
   surgseg evaluate --tracks --scenes crossing,reentry --output pictures/
   surgseg train --data datasets/simulated --output runs/first
+  surgseg adapt --input surgery.mp4 --output surgery.safetensors
   surgseg models
   surgseg export --checkpoint model_0.pt --to safetensors --output model_0.safetensors
   surgseg benchmark --markdown benchmark.md --plot benchmark.png

@@ -239,7 +239,7 @@ class Adaptation:
         self._clip = clip
         self._anchors = anchors
         self._features = features
-        self._options = options
+        self.options = options
         self._device = device
         self._dtype = select_dtype(device)
         self._rng = np.random.default_rng(options.seed)
@@ -252,13 +252,13 @@ class Adaptation:
         :param log: file for the losses, one JSON object every :data:`LOG_PERIOD` steps
         """
         self.model.train()
-        steps = range(self.steps_done, self._options.steps)
+        steps = range(self.steps_done, self.options.steps)
         with log.open('w', encoding='utf-8') as file, tqdm(steps, unit='step') as bar:
             bar.set_description('adapt')
             for step in bar:
                 losses = self._train_step()
                 self.steps_done = step + 1
-                if self.steps_done % LOG_PERIOD == 0 or self.steps_done == self._options.steps:
+                if self.steps_done % LOG_PERIOD == 0 or self.steps_done == self.options.steps:
                     values = {name: round(loss.item(), 5) for name, loss in losses.items()}
                     file.write(json.dumps({'step': self.steps_done, **values}) + '\n')
                     bar.set_postfix(values)
@@ -286,7 +286,7 @@ class Adaptation:
             'clip': self._clip.name,
             'frames': len(self._clip),
             'steps': self.steps_done,
-            'options': asdict(self._options),
+            'options': asdict(self.options),
         }
 
     def _train_step(self) -> dict[str, Tensor]:
@@ -315,7 +315,7 @@ class Adaptation:
 
         :param logits: (2 N, H, W) of the first frames of all pairs, then of the second ones
         """
-        options = self._options
+        options = self.options
         losses: dict[str, Tensor] = {}
         if options.anchors:
             positive, negative = (
@@ -328,7 +328,8 @@ class Adaptation:
             return losses
         assert self._features is not None
         features = _mirror(self._features[indices].to(self._device), mirrored)
-        probability = F.adaptive_avg_pool2d(logits.float().sigmoid(), features.shape[-2:])
+        height, width = features.shape[-2:]
+        probability = F.adaptive_avg_pool2d(logits.float().sigmoid(), (height, width))
         foreground, background = semantic_diffusion_losses(
             _halve(probability), _halve(features), options.margins, options.form
         )
@@ -340,8 +341,8 @@ class Adaptation:
 
     def _draw_pairs(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the numbers of the first and the second frames of some pairs."""
-        count = self._options.pairs_per_batch
-        if self._options.pairing == ADJACENT:
+        count = self.options.pairs_per_batch
+        if self.options.pairing == ADJACENT:
             first = self._rng.integers(0, len(self._clip) - 1, count)
             return first, first + 1
         first = self._rng.integers(0, len(self._clip), count)

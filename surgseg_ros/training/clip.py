@@ -16,12 +16,15 @@
 
 from dataclasses import dataclass
 import math
+from pathlib import Path
 
+import cv2
 import numpy as np
 from tqdm import tqdm
 
 from surgseg_ros.data.frame_source import FrameSource
 from surgseg_ros.data.frame_source import FrameSourceError
+from surgseg_ros.data.samples import DatasetError
 from surgseg_ros.inference.checkpoint_info import FIT
 from surgseg_ros.inference.checkpoint_info import STRETCH
 from surgseg_ros.inference.crop import BorderFinder
@@ -112,3 +115,23 @@ def load_clip(
         tuple(frame_sizes),
         resize,
     )
+
+
+def read_truth(folder: Path, clip: Clip, index: int) -> np.ndarray:
+    """
+    Read the ground truth of one frame, ``<stem>.png`` of the size of the frame.
+
+    :param index: of the frame in the clip
+    :return: (h, w) uint8 class ids or mask values, 0 is background; the part that the clip shows
+    :raises DatasetError: if the file is missing, no picture, or of another size
+    """
+    path = folder / f'{clip.stems[index]}.png'
+    labels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if labels is None:
+        raise DatasetError(f'{path} is missing or no picture; labels need the names of the frames')
+    if size_of(labels) != clip.frame_sizes[index]:
+        raise DatasetError(
+            f'{path} is {labels.shape[1]}x{labels.shape[0]}, its frame '
+            f'{"x".join(map(str, clip.frame_sizes[index]))}; labels need the size of the frame'
+        )
+    return clip.regions[index].cut(labels)

@@ -56,7 +56,7 @@ def location_cue(color_cues: Iterable[np.ndarray]) -> np.ndarray:
     :param color_cues: (H, W) float in [0, 1] each, at least one
     :return: (H, W) float32 in [0, 1]
     """
-    return np.mean(list(color_cues), axis=0, dtype=np.float32)
+    return np.stack(list(color_cues)).mean(axis=0, dtype=np.float32)
 
 
 def center_prior(size: tuple[int, int], sigma: float = CENTER_PRIOR_SIGMA) -> np.ndarray:

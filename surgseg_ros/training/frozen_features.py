@@ -16,7 +16,7 @@
 Frozen features: what the semantic diffusion loss compares the regions of two frames by.
 
 D. Liu et al., MICCAI 2020, section 3, take the layer relu5_3 of a VGG16 with ImageNet weights.
-Where those weights are not at hand, the encoder of a checkpoint serves; nothing is ever downloaded.
+Where those weights are not at hand, the encoder of a checkpoint serves; nothing is downloaded.
 """
 
 from collections.abc import Callable

@@ -15,6 +15,7 @@
 """Thresholds and scores of probability maps, as the tables of AGSD have them."""
 
 from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -22,6 +23,7 @@ import numpy as np
 
 from surgseg_ros.evaluation.metrics import confusion_matrix
 from surgseg_ros.evaluation.metrics import dice_per_class
+from surgseg_ros.training.anchors import Anchors
 from surgseg_ros.training.cues import stretch_to_unit
 
 
@@ -83,3 +85,34 @@ def score_maps(
         scores.append(1.0 if np.isnan(dice) else dice)
     values = np.array(scores)
     return Overlap(float(values.mean()), float((values / (2 - values)).mean()))
+
+
+class AdaptationScores(NamedTuple):
+    """
+    The columns of table 2: how well anchors and prediction cover the truth.
+
+    :param positive: of the positive anchors, a_pos
+    :param inverted_negative: of the inverted negative anchors, 1 - a_neg
+    :param prediction: of the network, p
+    """
+
+    positive: Overlap
+    inverted_negative: Overlap
+    prediction: Overlap
+
+
+def score_adaptation(
+    anchors: Anchors, prediction: Iterable[np.ndarray], truths: Sequence[np.ndarray]
+) -> AdaptationScores:
+    """
+    Score anchors and prediction of the same frames, each map at its own threshold of Otsu.
+
+    :param anchors: (T, h, w) float each
+    :param prediction: (T, h, w) float
+    :param truths: (H, W) class ids each, 0 is background
+    """
+    return AdaptationScores(
+        score_maps(anchors.positive, truths),
+        score_maps((1 - maps for maps in anchors.negative), truths),
+        score_maps(prediction, truths),
+    )
