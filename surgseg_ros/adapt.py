@@ -38,6 +38,7 @@ from surgseg_ros.inference.checkpoints import SUFFIX
 from surgseg_ros.inference.crop import CropMode
 from surgseg_ros.inference.devices import choose_threads
 from surgseg_ros.inference.devices import select_device
+from surgseg_ros.inference.preprocessing import fit_network_size
 from surgseg_ros.models import create_model
 from surgseg_ros.models import SegmentationNetwork
 from surgseg_ros.models.registry import model_info
@@ -266,17 +267,18 @@ def _compute_features(
 
 
 def choose_features(
-    size: tuple[int, int], init: str | None, options: AdaptationOptions
+    image_size: tuple[int, int], init: str | None, options: AdaptationOptions
 ) -> FrozenFeatures:
     """
     Return VGG16 where its ImageNet weights are at hand, otherwise the encoder of a checkpoint.
 
-    :param size: (width, height) of the images
+    :param image_size: (width, height) of the images
     :param init: the checkpoint that is adapted, if any
     :raises ValueError: if the file of weights does not fit, or the network has no encoder
     :raises FileNotFoundError: if there is no such file of weights
     :raises CheckpointError: if the checkpoint is unusable
     """
+    size = fit_network_size(image_size, options.feature_size, SegmentationNetwork.stride)
     if not options.feature_checkpoint:
         weights = options.vgg16_weights or find_cached_weights('vgg16')
         if weights:

@@ -73,61 +73,68 @@ class AdaptationOptions:
     """
     How to learn without labels.
 
-    The defaults are those of the paper, sections 2 and 3, unless a source is given.
-    :data:`FORM_OPTIONS` has what the released code does differently, :data:`ISIC_OPTIONS` what
-    the paper does for images of skin.
+    The defaults are those of the released code unless a reason is given, because the anchor loss
+    of the paper, equation (1), often ends in a prediction of background everywhere: its gradient
+    fades as the prediction becomes certain. :data:`PAPER_OPTIONS` has what the paper says,
+    sections 2 and 3, :data:`ISIC_OPTIONS` what it does for images of skin.
 
     :param form: of the losses, ``'paper'`` or ``'released'``
     :param cues: of ``color``, ``objectness`` and ``location``, those that the anchors are made of
+        (paper, section 2.1)
     :param stretch_color: stretch the color cue of each frame to the range from 0 to 1; an
         unused function of the released code suggests it
     :param center_prior: take a Gaussian around the image's center as the location cue
-    :param smoothing: shrink and enlarge the anchors by this factor (released code: 4)
+    :param smoothing: shrink and enlarge the anchors by this factor
     :param anchors: use the anchor loss, equation (1)
     :param foreground_diffusion: use equation (3)
     :param background_diffusion: use equation (4)
     :param foreground_margin: m_fg
     :param background_margin: m_bg
-    :param foreground_weight: of equation (3) in the sum (5)
+    :param anchor_weight: of equation (1), mean over all frames, in the sum (5)
+    :param foreground_weight: of equation (3)
     :param background_weight: of equation (4)
-    :param pairing: ``'adjacent'`` frames or ``'random'`` ones make a pair
-    :param pairs_per_batch: pairs a step (released code: 6; 4 learn as well in less time)
-    :param encoder: of ``agsd_unet``, where no checkpoint is adapted: ``'vanilla'`` (paper) or
-        ``'resnet18'`` (released code), which needs a sixteenth of the time
+    :param pairing: ``'adjacent'`` frames or ``'random'`` ones make a pair (section 2.2)
+    :param pairs_per_batch: pairs a step; 6 in the released code, fewer here for a CPU
+    :param encoder: of ``agsd_unet``, where no checkpoint is adapted: ``'resnet18'``, or
+        ``'vanilla'`` (paper), which takes 15 times as long
     :param encoder_weights: file with ImageNet weights of the ResNet-18; empty: those in torch's
         cache, or random ones
-    :param vgg16_weights: file with ImageNet weights of VGG16, whose relu5_3 is compared; empty:
-        those in torch's cache, or else the encoder of ``feature_checkpoint``
+    :param vgg16_weights: file with ImageNet weights of VGG16, whose relu5_3 is compared
+        (section 3); empty: those in torch's cache, or else the encoder of ``feature_checkpoint``
     :param feature_checkpoint: see above; empty: that of the checkpoint to adapt, or the shipped
         one
-    :param size: (width, height) in pixels; half of the released code's, for a CPU
+    :param feature_size: (width, height) in pixels of the images that the features come from
+    :param size: (width, height) in pixels of the images that the network sees, half of the
+        released code's, for a CPU
     :param max_frames: evenly spaced frames that are kept of a longer clip, for memory and time
-    :param steps: optimizer steps, see ``docs/learning_without_labels.md``
-    :param learning_rate: of Adam (released code)
+    :param steps: optimizer steps; minutes on two CPU cores, the released code takes 6 epochs
+    :param learning_rate: of Adam
     :param label_share: percentage of frames whose anchors are replaced by the ground truth, 0, 50
         (every second one, section 3.3) or 100
     :param seed: of weights, pairs and changes of the images
     :raises ValueError: if an option is out of range
     """
 
-    form: str = PAPER
+    form: str = RELEASED
     cues: tuple[str, ...] = CUES
     stretch_color: bool = True
     center_prior: bool = False
-    smoothing: int = 1
+    smoothing: int = 4
     anchors: bool = True
     foreground_diffusion: bool = True
     background_diffusion: bool = True
-    foreground_margin: float = 0.2
-    background_margin: float = 0.8
-    foreground_weight: float = 1.0
-    background_weight: float = 1.0
+    foreground_margin: float = 0.05
+    background_margin: float = 0.45
+    anchor_weight: float = 1.0
+    foreground_weight: float = 0.5
+    background_weight: float = 2.0
     pairing: str = ADJACENT
-    pairs_per_batch: int = 4
+    pairs_per_batch: int = 2
     encoder: str = 'resnet18'
     encoder_weights: str = ''
     vgg16_weights: str = ''
     feature_checkpoint: str = ''
+    feature_size: tuple[int, int] = (640, 512)
     size: tuple[int, int] = (320, 256)
     max_frames: int = 300
     steps: int = 200
@@ -165,17 +172,16 @@ class AdaptationOptions:
         return self.label_share > 0 and index % (100 // self.label_share) == 0
 
 
-FORM_OPTIONS: Mapping[str, Mapping[str, Any]] = {
-    PAPER: {},
-    RELEASED: {
-        'foreground_margin': 0.05,
-        'background_margin': 0.45,
-        'foreground_weight': 0.5,
-        'background_weight': 2.0,
-        'smoothing': 4,
-    },
+PAPER_OPTIONS: Mapping[str, Any] = {
+    'foreground_margin': 0.2,
+    'background_margin': 0.8,
+    # Equation (5) sums up the losses of both frames.
+    'anchor_weight': 2.0,
+    'foreground_weight': 1.0,
+    'background_weight': 1.0,
+    'smoothing': 1,
 }
-"""What goes with each form of the losses, from the released configuration."""
+"""What goes with the losses of the paper, sections 2.2 and 3."""
 
 ISIC_OPTIONS: Mapping[str, Any] = {
     'cues': (OBJECTNESS, LOCATION),
@@ -185,7 +191,9 @@ ISIC_OPTIONS: Mapping[str, Any] = {
 """Section 3.5, for images of skin lesions, which differ in color and are no video."""
 
 
-def make_options(form: str = PAPER, isic: bool = False, **changes: Any) -> AdaptationOptions:
+def make_options(
+    form: str = AdaptationOptions.form, isic: bool = False, **changes: Any
+) -> AdaptationOptions:
     """
     Return the options of a form of the losses, with changes.
 
@@ -198,7 +206,11 @@ def make_options(form: str = PAPER, isic: bool = False, **changes: Any) -> Adapt
         raise ValueError(
             'the colors of skin lesions vary too much for the color cue; leave it out of the cues'
         )
-    values = {**FORM_OPTIONS[form], **(ISIC_OPTIONS if isic else {}), **changes}
+    values = {
+        **(PAPER_OPTIONS if form == PAPER else {}),
+        **(ISIC_OPTIONS if isic else {}),
+        **changes,
+    }
     return AdaptationOptions(form=form, **values)
 
 
@@ -322,8 +334,8 @@ class Adaptation:
                 _mirror(torch.from_numpy(each[indices]).to(self._device), mirrored)
                 for each in self._anchors
             )
-            # The loss of a pair is that of both frames together.
-            losses['anchors'] = 2 * anchor_loss(logits, positive, negative, options.form)
+            loss = anchor_loss(logits, positive, negative, options.form)
+            losses['anchors'] = options.anchor_weight * loss
         if not options.uses_diffusion:
             return losses
         assert self._features is not None

@@ -29,12 +29,12 @@ from torch import nn
 from torch import Tensor
 from tqdm import tqdm
 
-from surgseg_ros.inference.checkpoint_info import CheckpointInfo
+from surgseg_ros.inference.checkpoints import checkpoint_name
 from surgseg_ros.inference.checkpoints import load_checkpoint
+from surgseg_ros.inference.checkpoints import resolve_checkpoint
 from surgseg_ros.inference.devices import autocast
 from surgseg_ros.inference.devices import place_network
 from surgseg_ros.inference.devices import select_dtype
-from surgseg_ros.inference.preprocessing import fit_network_size
 from surgseg_ros.inference.preprocessing import resize_image
 from surgseg_ros.models import SegmentationNetwork
 from surgseg_ros.models.encoders import split_at_pools
@@ -94,7 +94,7 @@ def vgg16_features(weights: str | Path, size: tuple[int, int]) -> FrozenFeatures
     Return relu5_3 of VGG16.
 
     :param weights: state-dict file of torchvision's VGG16
-    :param size: (width, height) of the images
+    :param size: (width, height) that the images are brought to
     :raises FileNotFoundError: if there is no such file
     :raises ValueError: if the file holds other weights
     """
@@ -103,21 +103,24 @@ def vgg16_features(weights: str | Path, size: tuple[int, int]) -> FrozenFeatures
     for stage in stages[:-1]:
         layers += [stage, nn.MaxPool2d(2)]
     network = nn.Sequential(*layers, stages[-1]).requires_grad_(False)
-    description = f'relu5_3 of VGG16 with the ImageNet weights {weights}'
+    description = f'relu5_3 of VGG16 with the ImageNet weights {Path(weights).name}'
     return FrozenFeatures(network, IMAGENET_MEAN, IMAGENET_STD, size, description)
 
 
-def checkpoint_features(checkpoint: str | Path, image_size: tuple[int, int]) -> FrozenFeatures:
+def checkpoint_features(checkpoint: str | Path, size: tuple[int, int]) -> FrozenFeatures:
     """
-    Return the encoder of a checkpoint, run at the size that it was trained at.
+    Return the encoder of a checkpoint.
 
     :param checkpoint: see :func:`surgseg_ros.inference.checkpoints.resolve_checkpoint`
-    :param image_size: (width, height) of the images
+    :param size: (width, height) that the images are brought to
     :raises CheckpointError: if the checkpoint is unusable
     :raises ValueError: if its network has no stage of an encoder
     """
     model, info = load_checkpoint(checkpoint)
-    return _encoder_of(model, info, str(checkpoint), image_size)
+    stage = find_encoder_stage(model)
+    name = checkpoint_name(resolve_checkpoint(checkpoint))
+    description = f"the encoder stage '{stage}' of {info.model}, checkpoint {name}"
+    return FrozenFeatures(_StageOutput(model, stage), info.mean, info.std, size, description)
 
 
 def find_cached_weights(name: str) -> Path | None:
@@ -203,16 +206,6 @@ class _StageOutput(nn.Module):
         # A shared encoder runs again for the auxiliary branch.
         if self._output is None:
             self._output = output
-
-
-def _encoder_of(
-    model: SegmentationNetwork, info: CheckpointInfo, name: str, image_size: tuple[int, int]
-) -> FrozenFeatures:
-    stage = find_encoder_stage(model)
-    size = fit_network_size(image_size, info.input_size, model.stride, info.resize)
-    network = _StageOutput(model, stage)
-    description = f"the encoder stage '{stage}' of {info.model}, checkpoint {name}"
-    return FrozenFeatures(network, info.mean, info.std, size, description)
 
 
 def _recorder(name: str, outputs: list[tuple[str, int]]) -> Callable[..., None]:
