@@ -137,7 +137,7 @@ class AdaptationOptions:
     feature_size: tuple[int, int] = (640, 512)
     size: tuple[int, int] = (320, 256)
     max_frames: int = 300
-    steps: int = 200
+    steps: int = 150
     learning_rate: float = 5e-4
     label_share: int = 0
     seed: int = 0
