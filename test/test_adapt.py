@@ -19,6 +19,9 @@ import json
 import cv2
 import numpy as np
 import pytest
+from rosbags.rosbag2 import Writer
+from rosbags.typesys import get_typestore
+from rosbags.typesys import Stores
 
 from surgseg_ros.adapt import adapt
 from surgseg_ros.adapt import AdaptationFiles
@@ -53,6 +56,22 @@ def corrupt_labels(tmp_path):
     for index in range(4):
         (folder / f'f{index}.png').write_bytes(b'no picture')
     return folder
+
+
+def write_bag(path, folder):
+    """Write the frames of a folder as JPEG to one topic of a recording, black to another."""
+    types = get_typestore(Stores.ROS2_JAZZY)
+    kind = 'sensor_msgs/msg/CompressedImage'
+    stamp = types.types['builtin_interfaces/msg/Time'](sec=0, nanosec=0)
+    header = types.types['std_msgs/msg/Header'](stamp=stamp, frame_id='')
+    with Writer(path, version=9) as writer:
+        for topic, gain in (('/left', 1), ('/right', 0)):
+            connection = writer.add_connection(topic, kind, typestore=types)
+            for index, file in enumerate(sorted(folder.iterdir())):
+                data = cv2.imencode('.jpg', gain * cv2.imread(str(file)))[1].reshape(-1)
+                message = types.types[kind](header=header, format='jpeg', data=data)
+                writer.write(connection, index, types.serialize_cdr(message, kind))
+    return path
 
 
 def run(frames, output, red_checkpoint, files=None, **changes):
@@ -159,6 +178,21 @@ def test_an_interrupt_leaves_a_checkpoint(frames, red_checkpoint, tmp_path, monk
     with pytest.raises(KeyboardInterrupt):
         run(frames, output, red_checkpoint)
     assert Segmenter(output, 'cpu').info.provenance['steps'] == 2
+
+
+def test_recordings(frames, red_checkpoint, tmp_path, capsys):
+    bag = write_bag(tmp_path / 'surgery', frames)
+    output = tmp_path / 'a.safetensors'
+    arguments = ['--input', str(bag), '--topic', '/left']
+    assert main(['adapt', *arguments, '--output', str(output), '--init', str(red_checkpoint),
+                 '--steps', '1', '--set', 'foreground_diffusion=false',
+                 '--set', 'background_diffusion=false']) == 0  # fmt: skip
+    assert '4 frames at' in capsys.readouterr().out
+    assert main(['predict', *arguments, '--output', str(tmp_path / 'labels'),
+                 '--checkpoint', str(output), '--device', 'cpu']) == 0  # fmt: skip
+    assert len(list((tmp_path / 'labels').glob('surgery_00000?.png'))) == 4
+    assert main(['predict', '--input', str(bag), '--output', str(tmp_path / 'labels')]) == 1
+    assert 'name one of them with --topic: /left, /right' in capsys.readouterr().err
 
 
 def test_setting_tt_predicts_other_frames(frames, red_checkpoint, tmp_path):

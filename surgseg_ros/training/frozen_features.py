@@ -151,7 +151,8 @@ def find_encoder_stage(model: SegmentationNetwork) -> str:
         if name
     ]
     try:
-        model.compute_logits(torch.zeros(1, 3, PROBE_SIDE, PROBE_SIDE))
+        device = next(model.parameters()).device
+        model.compute_logits(torch.zeros(1, 3, PROBE_SIDE, PROBE_SIDE, device=device))
     finally:
         for hook in hooks:
             hook.remove()

@@ -87,7 +87,7 @@ def test_it_improves_on_its_own_anchors(simulated, tmp_path):
 
 
 def test_equal_seeds_give_equal_networks(simulated, tmp_path):
-    options = make_options(steps=5, foreground_diffusion=False, background_diffusion=False)
+    options = make_options(steps=2, foreground_diffusion=False, background_diffusion=False)
     weights = []
     for _ in range(2):
         adaptation, _ = make_adaptation(simulated[0], options)
