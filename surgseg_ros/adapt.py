@@ -29,6 +29,7 @@ from tqdm import tqdm
 from surgseg_ros.data.frame_source import FrameSource
 from surgseg_ros.data.image_files import write_image
 from surgseg_ros.inference.checkpoint_info import CheckpointInfo
+from surgseg_ros.inference.checkpoint_info import NATIVE_SIZE
 from surgseg_ros.inference.checkpoints import checkpoint_name
 from surgseg_ros.inference.checkpoints import DEFAULT_CHECKPOINT
 from surgseg_ros.inference.checkpoints import load_checkpoint
@@ -44,6 +45,7 @@ from surgseg_ros.models import SegmentationNetwork
 from surgseg_ros.models.registry import model_info
 from surgseg_ros.training.adaptation import Adaptation
 from surgseg_ros.training.adaptation import AdaptationOptions
+from surgseg_ros.training.adaptation import NEW_NETWORK_SIZE
 from surgseg_ros.training.anchors import Anchors
 from surgseg_ros.training.anchors import anchors_of_truth
 from surgseg_ros.training.clip import Clip
@@ -152,11 +154,12 @@ def adapt(
     torch.set_num_threads(choose_threads(0))
     torch.manual_seed(options.seed)
     model, info = _make_network(files.init, options)
-    clip = load_clip(source, options.size, options.max_frames, model.stride, crop)
+    size = options.size or info.input_size
+    clip = load_clip(source, size, options.max_frames, model.stride, crop)
     test_clip = clip
     if test_source is not None:
-        test_clip = load_clip(test_source, clip.size, options.max_frames, model.stride, crop)
-    info = replace(info, input_size=options.size, resize=clip.resize)
+        test_clip = load_clip(test_source, size, options.max_frames, model.stride, crop)
+    info = replace(info, input_size=size, resize=clip.resize)
     cues, anchors = _find_anchors(clip, files, options)
     if files.save_cues is not None:
         write_cues(files.save_cues, clip, cues, anchors)
@@ -212,9 +215,11 @@ def _check_files(files: AdaptationFiles, options: AdaptationOptions) -> None:
 def _make_network(
     init: str | None, options: AdaptationOptions
 ) -> tuple[SegmentationNetwork, CheckpointInfo]:
-    """Return the network to train and its description, the size yet to be set."""
+    """Return the network to train and its description."""
     if init is not None:
-        return load_checkpoint(init)
+        model, info = load_checkpoint(init)
+        has_size = info.input_size != NATIVE_SIZE
+        return model, info if has_size else replace(info, input_size=NEW_NETWORK_SIZE)
     facts = model_info(NETWORK)
     network_options: dict[str, Any] = {'encoder': options.encoder}
     weights = options.encoder_weights or find_cached_weights('resnet18')
@@ -223,7 +228,12 @@ def _make_network(
     else:
         model = create_model(NETWORK, 'binary', **network_options)
     info = CheckpointInfo(
-        NETWORK, 'binary', mean=facts.mean, std=facts.std, options=network_options
+        NETWORK,
+        'binary',
+        NEW_NETWORK_SIZE,
+        facts.mean,
+        facts.std,
+        options=network_options,
     )
     return model, info
 

@@ -116,7 +116,9 @@ def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
     training.add_argument('--form', choices=('paper', 'released'), help='of the losses')
     training.add_argument('--steps', type=int, help='optimizer steps')
     training.add_argument(
-        '--size', metavar='WIDTHxHEIGHT', help='at which the network sees images'
+        '--size',
+        metavar='WIDTHxHEIGHT',
+        help="at which the network sees images (default: the checkpoint's, or 320x256)",
     )
     training.add_argument('--max-frames', type=int, help='evenly spaced frames of a longer clip')
     training.add_argument('--seed', type=int, help='of everything random')

@@ -62,6 +62,9 @@ from surgseg_ros.training.losses import AUXILIARY_WEIGHT
 
 LABEL_SHARES = (0, 50, 100)
 ADJACENT, RANDOM = 'adjacent', 'random'
+NEW_NETWORK_SIZE = (320, 256)
+"""Width and height in pixels, half of the released code's, for a CPU."""
+
 LOG_PERIOD = 10
 """Steps between the lines of the log."""
 
@@ -104,8 +107,8 @@ class AdaptationOptions:
     :param feature_checkpoint: see above; empty: that of the checkpoint to adapt, or the shipped
         one
     :param feature_size: (width, height) in pixels of the images that the features come from
-    :param size: (width, height) in pixels of the images that the network sees, half of the
-        released code's, for a CPU
+    :param size: (width, height) in pixels of the images that the network sees; ``None``: that of
+        the checkpoint to adapt, or :data:`NEW_NETWORK_SIZE`
     :param max_frames: evenly spaced frames that are kept of a longer clip, for memory and time
     :param steps: optimizer steps; minutes on two CPU cores, the released code takes 6 epochs
     :param learning_rate: of Adam
@@ -135,7 +138,7 @@ class AdaptationOptions:
     vgg16_weights: str = ''
     feature_checkpoint: str = ''
     feature_size: tuple[int, int] = (640, 512)
-    size: tuple[int, int] = (320, 256)
+    size: tuple[int, int] | None = None
     max_frames: int = 300
     steps: int = 150
     learning_rate: float = 5e-4
