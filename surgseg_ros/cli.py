@@ -20,15 +20,17 @@ from collections.abc import Sequence
 import sys
 
 from surgseg_ros import __version__
+from surgseg_ros.commands import adapt
 from surgseg_ros.commands import benchmark
 from surgseg_ros.commands import evaluate
 from surgseg_ros.commands import export
 from surgseg_ros.commands import models
 from surgseg_ros.commands import predict
 from surgseg_ros.commands import prepare
+from surgseg_ros.commands import reproduce
 from surgseg_ros.commands import train
 
-COMMANDS = (predict, evaluate, prepare, train, models, export, benchmark)
+COMMANDS = (predict, evaluate, prepare, train, adapt, reproduce, models, export, benchmark)
 
 DESCRIPTION = 'Segment surgical instruments in endoscope images.'
 EPILOG = """examples:
@@ -37,9 +39,14 @@ EPILOG = """examples:
       --output positions/ --overlay
   surgseg evaluate --predictions labels/ --ground-truth masks/ --task binary
   surgseg evaluate --tracks --scenes crossing,reentry --output pictures/
+<<<<<<< HEAD
   surgseg prepare --input endovis2017/ --output prepared/
   surgseg prepare --simulate --output simulated/ --videos 8 --frames 30
   surgseg train --recipe mffnet_cpu --data simulated/ --output runs/first
+=======
+  surgseg train --data datasets/simulated --output runs/first
+  surgseg adapt --input surgery.mp4 --output surgery.safetensors
+>>>>>>> labelfree
   surgseg models
   surgseg export --checkpoint model_0.pt --to safetensors --output model_0.safetensors
   surgseg benchmark --markdown benchmark.md --plot benchmark.png

@@ -26,8 +26,8 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 PACKAGE = CHECKOUT / 'surgseg_ros'
 LICENCE_LINE = '# Licensed under the Apache License, Version 2.0 (the "License");'
 
-# The command line, in one or more modules, may import everything that is not ROS.
-FRONT_ENDS = {'commands'}
+# They put everything else together: they may import all that is not ROS, and nothing imports them.
+FRONT_ENDS = {'commands', 'reproduction'}
 
 # What each subpackage may import of the others. Modules beside them (the command line) may import
 # everything that is not ROS, and no subpackage may import them.

@@ -28,14 +28,17 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to those of ``surgseg``."""
     parser = commands.add_parser(
         'predict',
-        help='write label images for an image, a folder of images or a video',
+        help='write label images for an image, a folder of images, a video or a recording',
         description='Write <stem>.png, 8-bit class ids of the size of the input, for every frame. '
         'Weights published with ternaus/robot-surgery-segmentation are used as there with --crop '
         '320,28,1280,1024 --threshold 0.3 and --mask-factor 255 (binary), 85 (parts) or 32 '
         '(types). With --stereo, --left, --right and --calibration instead of --input: find where '
         'the instruments are, <stem>.json for every pair, in m in the left optical frame.',
     )
-    parser.add_argument('--input', type=Path, help='image, folder or video')
+    parser.add_argument(
+        '--input', type=Path, help='image, folder, video or rosbag2 recording (its folder)'
+    )
+    parser.add_argument('--topic', help='of a recording (default: its only one with images)')
     _add_stereo_arguments(parser)
     parser.add_argument('--output', type=Path, required=True, help='folder for the results')
     add_checkpoint_argument(parser)
@@ -105,7 +108,7 @@ def _run_predict(arguments: argparse.Namespace) -> int:
 
     if arguments.input is None:
         raise ValueError('predict needs --input, or --stereo with --left and --right')
-    source = FrameSource(arguments.input)
+    source = FrameSource(arguments.input, arguments.topic)
     crop = parse_crop(arguments.crop)
     segmenter = load_segmenter(arguments)
     factor = arguments.mask_factor

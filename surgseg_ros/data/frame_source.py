@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Frames from an image, an image folder or a video."""
+"""Frames from an image, an image folder, a video or a rosbag2 recording."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -24,6 +24,9 @@ import re
 import cv2
 import numpy as np
 
+from surgseg_ros.data.bag_frames import BagError
+from surgseg_ros.data.bag_frames import BagFrames
+from surgseg_ros.data.bag_frames import is_bag
 from surgseg_ros.data.image_files import read_image
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
@@ -38,7 +41,7 @@ class Frame:
     """
     One frame of a source.
 
-    :param stem: file name without suffix; for videos with a frame number appended
+    :param stem: file name without suffix; for videos and recordings with a frame number appended
     :param image: (H, W, 3) uint8 RGB, or ``None`` where the file is damaged
     """
 
@@ -48,12 +51,13 @@ class Frame:
 
 class FrameSource:
     """
-    Iterate over the frames of an image, a folder of images or a video.
+    Iterate over the frames of an image, a folder of images, a video or a rosbag2 recording.
 
     Images of a folder come in natural order: ``frame2`` before ``frame10``. Iterating again
     starts at the first frame.
 
-    :param path: file or folder
+    :param path: file or folder; a folder with ``metadata.yaml`` is a rosbag2 recording
+    :param topic: of a recording, its only one with images if ``None``
     :raises FrameSourceError: if there is nothing to read
 
     >>> source = FrameSource('clip.mp4')  # doctest: +SKIP
@@ -61,13 +65,16 @@ class FrameSource:
     clip_000000 (512, 640, 3)
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], topic: str | None = None) -> None:
         self.path = Path(path).expanduser()
         if not self.path.exists():
             raise FrameSourceError(f'{self.path} does not exist')
-        self._images = _list_images(self.path)
+        self._bag = _open_bag(self.path, topic)
+        self._images = [] if self._bag is not None else _list_images(self.path)
         self.rate_hz: float | None = None
-        if self._images:
+        if self._bag is not None:
+            self._length, self.rate_hz = len(self._bag), self._bag.rate_hz
+        elif self._images:
             self._length = len(self._images)
         else:
             self._length, self.rate_hz = _probe_video(self.path)
@@ -85,12 +92,21 @@ class FrameSource:
 
     def __iter__(self) -> Iterator[Frame]:
         """Read frame by frame."""
+        if self._bag is not None:
+            return self._read_bag(self._bag)
         if self._images:
             return (Frame(path.stem, read_image(path)) for path in self._images)
         return self._read_video()
 
     def _video_stem(self, index: int) -> str:
         return f'{self.path.stem}_{index:06d}'
+
+    def _read_bag(self, bag: BagFrames) -> Iterator[Frame]:
+        try:
+            for index, image in enumerate(bag):
+                yield Frame(self._video_stem(index), image)
+        except BagError as error:
+            raise FrameSourceError(str(error)) from error
 
     def _read_video(self) -> Iterator[Frame]:
         capture = cv2.VideoCapture(str(self.path))
@@ -105,6 +121,22 @@ class FrameSource:
                 index += 1
         finally:
             capture.release()
+
+
+def _open_bag(path: Path, topic: str | None) -> BagFrames | None:
+    """
+    Return the images of a recording, nothing for other files.
+
+    :raises FrameSourceError: if it cannot be read, or there is a topic but no recording
+    """
+    if not is_bag(path):
+        if topic is not None:
+            raise FrameSourceError(f"{path} is no rosbag2 recording and has no topic '{topic}'")
+        return None
+    try:
+        return BagFrames(path, topic)
+    except BagError as error:
+        raise FrameSourceError(str(error)) from error
 
 
 def natural_key(path: Path) -> list[tuple[int, str | int]]:

@@ -1,0 +1,200 @@
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""``surgseg adapt``: a network for one clip, learned without labels."""
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from surgseg_ros.commands.arguments import parse_settings
+from surgseg_ros.commands.arguments import parse_size
+from surgseg_ros.commands.arguments import split_names
+
+OTSU = 'otsu'
+SINGLE_STAGE, TRAIN_TEST = 'ss', 'tt'
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command to those of ``surgseg``."""
+    parser = commands.add_parser(
+        'adapt',
+        help='learn from a clip without labels',
+        description='Train a network on one clip without labels, by anchor generation and '
+        'semantic diffusion (Liu et al., MICCAI 2020). Writes a checkpoint for `surgseg predict '
+        '--checkpoint`, its losses (.jsonl) and a picture of cues, anchors and predictions '
+        '(.png). Without --init it trains the U-Net that the authors released, on a ResNet-18: '
+        'the vanilla one of the paper (--set encoder=vanilla) takes some 15 times as long. '
+        'Needs the training extra for recordings.',
+    )
+    parser.add_argument(
+        '--input', type=Path, required=True, help='video, folder of images or rosbag2 recording'
+    )
+    parser.add_argument('--topic', help='of a recording (default: its only one with images)')
+    parser.add_argument(
+        '--output', type=Path, required=True, help='checkpoint to write, .safetensors'
+    )
+    parser.add_argument(
+        '--init', help='checkpoint to adapt, of any network (default: a new agsd_unet)'
+    )
+    parser.add_argument(
+        '--setting',
+        choices=(SINGLE_STAGE, TRAIN_TEST),
+        default=SINGLE_STAGE,
+        help='ss (default): learn from and predict the same frames; tt: predict --test-input',
+    )
+    parser.add_argument('--test-input', type=Path, help='frames to predict in setting tt')
+    parser.add_argument(
+        '--predictions', type=Path, help='folder for the label images of the prediction'
+    )
+    parser.add_argument(
+        '--threshold',
+        default=OTSU,
+        help="of the prediction: otsu (default), each frame's own and their mean in the "
+        'checkpoint, or a probability',
+    )
+    parser.add_argument(
+        '--crop',
+        default='none',
+        metavar='X,Y,WIDTH,HEIGHT',
+        help='part of the frames to use in px, none (default), or auto: without black border, '
+        'which is as gray as instruments are',
+    )
+    parser.add_argument(
+        '--device', default='auto', help='auto (default: CUDA if there is one), cpu or cuda'
+    )
+    _add_label_arguments(parser)
+    _add_cue_arguments(parser)
+    _add_training_arguments(parser)
+    parser.set_defaults(run=_run_adapt)
+
+
+def _add_label_arguments(parser: argparse.ArgumentParser) -> None:
+    labels = parser.add_argument_group('a few labels')
+    labels.add_argument('--labels', type=Path, help='folder of <stem>.png, 0 is background')
+    labels.add_argument(
+        '--label-share',
+        type=int,
+        choices=(0, 50, 100),
+        help='percentage of the frames whose labels are used (default: 0, none is opened)',
+    )
+
+
+def _add_cue_arguments(parser: argparse.ArgumentParser) -> None:
+    cues = parser.add_argument_group('cues')
+    cues.add_argument(
+        '--cues-used',
+        type=split_names,
+        metavar='NAME,...',
+        help='of color, objectness and location (default: all)',
+    )
+    cues.add_argument(
+        '--cues', type=Path, help='folder with cues/<cue> or anchors/pos and neg to read'
+    )
+    cues.add_argument('--save-cues', type=Path, help='folder to write cues and anchors to')
+    cues.add_argument(
+        '--isic',
+        action='store_true',
+        help='images of skin: no color cue, a center prior, random pairs',
+    )
+
+
+def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
+    training = parser.add_argument_group('training')
+    training.add_argument('--form', choices=('paper', 'released'), help='of the losses')
+    training.add_argument('--steps', type=int, help='optimizer steps')
+    training.add_argument(
+        '--size',
+        metavar='WIDTHxHEIGHT',
+        help="at which the network sees images (default: the checkpoint's, or 320x256)",
+    )
+    training.add_argument('--max-frames', type=int, help='evenly spaced frames of a longer clip')
+    training.add_argument('--seed', type=int, help='of everything random')
+    training.add_argument(
+        '--set',
+        action='append',
+        default=[],
+        metavar='KEY=VALUE',
+        help='change any option (JSON value), for example --set pairs_per_batch=6; may be '
+        'repeated; see AdaptationOptions',
+    )
+
+
+def _run_adapt(arguments: argparse.Namespace) -> int:
+    from surgseg_ros.adapt import adapt
+    from surgseg_ros.adapt import AdaptationFiles
+    from surgseg_ros.data.frame_source import FrameSource
+    from surgseg_ros.inference.crop import parse_crop
+    from surgseg_ros.training.adaptation import make_options
+
+    if (arguments.setting == TRAIN_TEST) != (arguments.test_input is not None):
+        raise ValueError('--setting tt and --test-input go together: give both or none')
+    options = make_options(isic=arguments.isic, **_changes(arguments))
+    files = AdaptationFiles(
+        arguments.output,
+        arguments.init,
+        arguments.labels,
+        arguments.cues,
+        arguments.save_cues,
+        arguments.predictions,
+    )
+    test_source = FrameSource(arguments.test_input) if arguments.test_input else None
+    result = adapt(
+        FrameSource(arguments.input, arguments.topic),
+        files,
+        options,
+        test_source=test_source,
+        threshold=_parse_threshold(arguments.threshold),
+        crop=parse_crop(arguments.crop),
+        device_name=arguments.device,
+    )
+    print(f'checkpoint: {arguments.output}, threshold {result.threshold:.3f}')
+    print(f'picture: {arguments.output.with_suffix(".png")}')
+    return 0
+
+
+def _changes(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the options that differ from their defaults."""
+    from surgseg_ros.training.adaptation import AdaptationOptions
+
+    changes = parse_settings(arguments.set, [field.name for field in fields(AdaptationOptions)])
+    given = {
+        'form': arguments.form,
+        'cues': arguments.cues_used,
+        'steps': arguments.steps,
+        'size': parse_size(arguments.size) if arguments.size else None,
+        'max_frames': arguments.max_frames,
+        'seed': arguments.seed,
+        'label_share': arguments.label_share,
+    }
+    return changes | {name: value for name, value in given.items() if value is not None}
+
+
+def _parse_threshold(text: str) -> float | None:
+    """
+    Return a threshold, ``None`` for Otsu's.
+
+    :raises ValueError: if the text is neither ``otsu`` nor a probability
+    """
+    from surgseg_ros.inference.checkpoint_info import check_threshold
+
+    if text == OTSU:
+        return None
+    try:
+        threshold = float(text)
+    except ValueError as error:
+        raise ValueError(f'--threshold {text}: expected otsu or a probability') from error
+    check_threshold(threshold)
+    return threshold
