@@ -195,6 +195,20 @@ def test_recordings(frames, red_checkpoint, tmp_path, capsys):
     assert 'name one of them with --topic: /left, /right' in capsys.readouterr().err
 
 
+def test_images_of_skin_lesions(frames, red_checkpoint, tmp_path):
+    write_image(frames / 'f4.png', np.full((90, 60, 3), (180, 120, 100), np.uint8))
+    output = tmp_path / 'a.safetensors'
+    assert main(['adapt', '--input', str(frames), '--output', str(output), '--isic',
+                 '--init', str(red_checkpoint), '--size', '96x64', '--steps', '1',
+                 '--set', 'foreground_diffusion=false', '--threshold', '0.6',
+                 '--set', 'background_diffusion=false',
+                 '--save-cues', str(tmp_path / 'cues')]) == 0  # fmt: skip
+    assert {path.name for path in tmp_path.glob('cues/cues/*')} == {'location', 'objectness'}
+    info = Segmenter(output, 'cpu').info
+    assert info.resize == 'stretch'
+    assert info.threshold == 0.6
+
+
 def test_setting_tt_predicts_other_frames(frames, red_checkpoint, tmp_path):
     other = tmp_path / 'other'
     other.mkdir()
