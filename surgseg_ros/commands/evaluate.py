@@ -103,6 +103,12 @@ def _add_label_arguments(parser: argparse.ArgumentParser) -> None:
         help='also measure distances of outlines: Hausdorff, NSD and the score of SAR-RARP50; '
         '10 to 30 ms more a class of a frame of 1280x1024. Needs the evaluation extra',
     )
+    labels.add_argument(
+        '--videos',
+        type=split_names,
+        metavar='NAME,...',
+        help='only these videos of the ground truth, for example those of a test split',
+    )
     labels.add_argument('--markdown', type=Path, help='write tables to this file')
     labels.add_argument(
         '--images', type=Path, help='folder of the images; --output then shows the worst frames'
@@ -174,6 +180,7 @@ def _run_list_metrics() -> int:
 def _run_evaluate_labels(arguments: argparse.Namespace) -> int:
     from surgseg_ros.evaluation.evaluate import evaluate_labels
     from surgseg_ros.evaluation.evaluate import write_pictures
+    from surgseg_ros.evaluation.label_pairs import choose_videos
     from surgseg_ros.evaluation.label_pairs import find_truth
     from surgseg_ros.evaluation.label_pairs import LabelPairs
     from surgseg_ros.evaluation.score_tables import format_scores
@@ -183,7 +190,10 @@ def _run_evaluate_labels(arguments: argparse.Namespace) -> int:
         raise ValueError(f'evaluate needs {missing}, or --tracks')
     _check_picture_options(arguments)
     pairs = LabelPairs(
-        find_truth(arguments.ground_truth, arguments.task, arguments.mask_factor),
+        choose_videos(
+            find_truth(arguments.ground_truth, arguments.task, arguments.mask_factor),
+            arguments.videos,
+        ),
         arguments.predictions,
         arguments.task,
         arguments.ignore,

@@ -30,6 +30,7 @@ Predictions and masks to ignore lie likewise; for a single video they may lie fl
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from functools import partial
@@ -141,6 +142,26 @@ def truth_of_samples(samples: Iterable[Sample], task: str) -> list[TruthSource]:
         for sample in samples
         if task in sample.labels
     ]
+
+
+def choose_videos(
+    sources: Sequence[TruthSource], videos: Sequence[str] | None
+) -> list[TruthSource]:
+    """
+    Return the ground truth of some videos.
+
+    :param videos: names; ``None``: all
+    :raises EvaluationError: if there is no video of a name
+    """
+    if videos is None:
+        return list(sources)
+    names = dict.fromkeys(source.video for source in sources)
+    unknown = [video for video in videos if video not in names]
+    if unknown:
+        raise EvaluationError(
+            f'the ground truth has no video {", ".join(unknown)}; it has: {", ".join(names)}'
+        )
+    return [source for source in sources if source.video in videos]
 
 
 @dataclass(frozen=True)

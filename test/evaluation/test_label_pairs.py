@@ -22,6 +22,7 @@ import pytest
 from surgseg_ros.data.image_files import write_image
 from surgseg_ros.data.samples import LabelFiles
 from surgseg_ros.data.samples import Sample
+from surgseg_ros.evaluation.label_pairs import choose_videos
 from surgseg_ros.evaluation.label_pairs import EvaluationError
 from surgseg_ros.evaluation.label_pairs import find_image
 from surgseg_ros.evaluation.label_pairs import find_truth
@@ -196,3 +197,14 @@ def test_truth_in_the_layout_of_a_release(tmp_path):
 def test_a_folder_without_truth_is_named(tmp_path):
     with pytest.raises(EvaluationError, match='holds no label images .*parts_masks/, and is no'):
         find_truth(tmp_path, 'parts')
+
+
+def test_videos_are_chosen_by_name(tmp_path):
+    for video in ('one', 'two'):
+        (tmp_path / video).mkdir()
+        write_image(tmp_path / video / '0.png', np.zeros((2, 2), np.uint8))
+    sources = find_truth(tmp_path, 'binary')
+    assert [source.video for source in choose_videos(sources, None)] == ['one', 'two']
+    assert [source.video for source in choose_videos(sources, ['two'])] == ['two']
+    with pytest.raises(EvaluationError, match='no video three; it has: one, two'):
+        choose_videos(sources, ['two', 'three'])
