@@ -18,12 +18,13 @@
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
 SOAK_ARGS ?=
+TABLES_ARGS ?=
 
 RUN := scripts/run.sh
 SOURCES := surgseg_ros scripts/setup_environment test launch examples setup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup ready build demo test test-ros soak lint format clean distclean
+.PHONY: help setup ready build demo test test-ros soak tables lint format clean distclean
 
 help: ## List the targets
 	@echo 'Usage: make TARGET'
@@ -51,6 +52,9 @@ test-ros: ready ## Run only the tests that start real nodes (PYTEST_ARGS=...)
 soak: ready ## Run camera and node for 10 minutes, judge memory and counters (SOAK_ARGS=...)
 	@PYTHONPATH="test/ros:$$PYTHONPATH" $(RUN) python3 -m soak $(SOAK_ARGS)
 
+tables: ready ## Make the papers' tables again on simulated data: tables_output/, docs/results.md
+	@$(RUN) surgseg reproduce --output tables_output --markdown docs/results.md $(TABLES_ARGS)
+
 lint: ready ## Check style and types with ruff and mypy
 	@$(RUN) ruff check $(SOURCES)
 	@$(RUN) ruff format --check $(SOURCES)
@@ -61,7 +65,7 @@ format: ready ## Format the sources and sort their imports
 	@$(RUN) ruff format $(SOURCES)
 
 clean: ## Remove what runs and tests leave behind; the environment stays
-	rm -rf build install log dist demo_output soak_output *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf build install log dist demo_output soak_output tables_output *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find surgseg_ros scripts test launch -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## Remove the environment as well (.venv, .workspace)

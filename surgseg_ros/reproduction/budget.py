@@ -54,21 +54,21 @@ class Budget:
 
 SMALL = Budget(
     name='small',
-    title='about an hour on two CPU cores: images of 160x128, 80 steps of 6 images from random '
-    'weights. Far from converged: the figures show that every system trains and is judged, not '
-    'which one is better',
+    title='three quarters of an hour on two CPU cores: networks see images of 128x96, 100 steps of '
+    '4 images from random weights. Far from converged: the figures show that every system trains '
+    'and is judged, not which one is better',
     videos=8,
     frames=24,
     size=(320, 256),
     settings=(
-        *('size=[160,128]', 'phases=[]', 'cut={}', 'steps=80', 'batch_size=6'),
-        *('validate_every=80', 'workers=0', 'save_every_s=600'),
+        *('size=[128,96]', 'phases=[]', 'cut={}', 'steps=100', 'batch_size=4'),
+        *('validate_every=100', 'workers=0', 'save_every_s=600'),
     ),
     pretrained=False,
     folds=(0,),
     clips=2,
     clip_frames=32,
-    adaptation={'steps': 100, 'size': (160, 128), 'feature_size': (320, 256)},
+    adaptation={'steps': 60, 'size': (160, 128), 'feature_size': (320, 256)},
     timing_size=(640, 512),
 )
 
