@@ -387,3 +387,15 @@ def test_folders_without_images(tmp_path):
     (tmp_path / 'instrument_dataset_1' / 'left_frames').mkdir(parents=True)
     with pytest.raises(DatasetError, match='layout endovis2017, but no images'):
         open_dataset(tmp_path)
+
+
+def test_image_mask_folders_of_several_videos(tmp_path):
+    for video in ('first', 'second'):
+        write(tmp_path / video / 'frames' / '7.png', noise())
+        write(tmp_path / video / 'labels' / '7.png', mask([1, 255], [0, 1]))
+    (tmp_path / 'without_masks' / 'frames').mkdir(parents=True)
+    contents = open_dataset(tmp_path)
+    assert contents.layout == 'image_mask_folder'
+    assert contents.problems == ()
+    assert [sample.name for sample in contents.samples] == ['first/7', 'second/7']
+    assert columns(contents.samples[1], 'parts') == padded([1, 255])
