@@ -135,6 +135,7 @@ def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
 def _run_adapt(arguments: argparse.Namespace) -> int:
     from surgseg_ros.adapt import adapt
     from surgseg_ros.adapt import AdaptationFiles
+    from surgseg_ros.data.bag_frames import is_bag
     from surgseg_ros.data.frame_source import FrameSource
     from surgseg_ros.inference.crop import parse_crop
     from surgseg_ros.training.adaptation import make_options
@@ -150,7 +151,10 @@ def _run_adapt(arguments: argparse.Namespace) -> int:
         arguments.save_cues,
         arguments.predictions,
     )
-    test_source = FrameSource(arguments.test_input) if arguments.test_input else None
+    test_source = None
+    if arguments.test_input is not None:
+        topic = arguments.topic if is_bag(arguments.test_input) else None
+        test_source = FrameSource(arguments.test_input, topic)
     result = adapt(
         FrameSource(arguments.input, arguments.topic),
         files,

@@ -78,7 +78,7 @@ class AdaptationOptions:
     How to learn without labels.
 
     The defaults are those of the released code unless a reason is given, because the anchor loss
-    of the paper, equation (1), often ends in a prediction of background everywhere: its gradient
+    of the paper, equation (1), may end in a prediction of background everywhere: its gradient
     fades as the prediction becomes certain. :data:`PAPER_OPTIONS` has what the paper says,
     sections 2 and 3, :data:`ISIC_OPTIONS` what it does for images of skin.
 
