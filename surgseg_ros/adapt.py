@@ -88,6 +88,8 @@ class AdaptationFiles:
         :func:`surgseg_ros.training.clip_cues.write_cues`; ``None``: they are computed
     :param save_cues: folder to write them to
     :param predictions: folder for ``<stem>.png``, 1 where an instrument is predicted
+    :param min_area_px: smaller regions are left out of these; the released code leaves out those
+        below 10,000 px of 1280x1024
     """
 
     output: Path
@@ -96,6 +98,7 @@ class AdaptationFiles:
     cues: Path | None = None
     save_cues: Path | None = None
     predictions: Path | None = None
+    min_area_px: int = 0
 
 
 @dataclass(frozen=True)
@@ -185,7 +188,7 @@ def adapt(
     masks = make_masks(prediction, threshold)
     write_image(files.output.with_suffix('.png'), _draw(result, masks))
     if files.predictions is not None:
-        _write_masks(files.predictions, test_clip, masks)
+        _write_masks(files, test_clip, masks)
     return result
 
 
@@ -200,6 +203,19 @@ def make_masks(prediction: np.ndarray, threshold: float | None) -> np.ndarray:
     if threshold is not None:
         return prediction > threshold
     return np.stack([otsu_mask(frame.astype(np.float32)) for frame in prediction])
+
+
+def remove_small_regions(mask: np.ndarray, min_area_px: int) -> np.ndarray:
+    """
+    Return a mask without its small connected regions.
+
+    :param mask: (H, W) uint8, 0 or 1
+    :param min_area_px: regions below it go
+    """
+    _, regions = cv2.connectedComponents(mask)
+    is_kept = np.bincount(regions.ravel()) >= min_area_px
+    is_kept[0] = False
+    return is_kept[regions].astype(np.uint8)
 
 
 def _check_files(files: AdaptationFiles, options: AdaptationOptions) -> None:
@@ -340,11 +356,13 @@ def _draw(result: AdaptationResult, masks: np.ndarray) -> np.ndarray:
     return draw_contact_sheet(clip.stems, clip.images, maps, masks)
 
 
-def _write_masks(folder: Path, clip: Clip, masks: np.ndarray) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def _write_masks(files: AdaptationFiles, clip: Clip, masks: np.ndarray) -> None:
+    assert files.predictions is not None
+    files.predictions.mkdir(parents=True, exist_ok=True)
     frames = zip(clip.stems, masks, clip.regions, clip.frame_sizes, strict=True)
     for stem, mask, region, frame_size in tqdm(
         frames, total=len(clip), unit='frame', desc='write'
     ):
         enlarged = cv2.resize(mask.astype(np.uint8), region.size, interpolation=cv2.INTER_NEAREST)
-        write_image(folder / f'{stem}.png', region.paste(enlarged, frame_size))
+        kept = remove_small_regions(enlarged, files.min_area_px)
+        write_image(files.predictions / f'{stem}.png', region.paste(kept, frame_size))

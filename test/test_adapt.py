@@ -25,6 +25,7 @@ from rosbags.typesys import Stores
 
 from surgseg_ros.adapt import adapt
 from surgseg_ros.adapt import AdaptationFiles
+from surgseg_ros.adapt import remove_small_regions
 from surgseg_ros.cli import main
 from surgseg_ros.data.frame_source import FrameSource
 from surgseg_ros.data.image_files import write_image
@@ -246,3 +247,12 @@ def test_errors_say_what_to_do(frames, red_checkpoint, monkeypatch, capsys, argu
     assert main(['adapt', *common, *output, *arguments]) == 1
     assert message in capsys.readouterr().err
     assert not (frames.parent / 'a.safetensors').exists()
+
+
+def test_small_regions_are_left_out():
+    mask = np.zeros((8, 8), np.uint8)
+    mask[0, :3] = mask[4:7, 4:7] = 1
+    assert remove_small_regions(mask, 0).sum() == 3 + 9
+    assert remove_small_regions(mask, 4).sum() == 9
+    assert remove_small_regions(mask, 4)[5, 5] == 1
+    assert remove_small_regions(mask, 10).sum() == 0

@@ -60,6 +60,14 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         '--predictions', type=Path, help='folder for the label images of the prediction'
     )
     parser.add_argument(
+        '--min-area',
+        type=int,
+        default=0,
+        metavar='PX',
+        help='leave smaller regions out of --predictions; the released code has --threshold 0.6 '
+        '--min-area 10000 (default: %(default)s)',
+    )
+    parser.add_argument(
         '--threshold',
         default=OTSU,
         help="of the prediction: otsu (default), each frame's own and their mean in the "
@@ -150,6 +158,7 @@ def _run_adapt(arguments: argparse.Namespace) -> int:
         arguments.cues,
         arguments.save_cues,
         arguments.predictions,
+        arguments.min_area,
     )
     test_source = None
     if arguments.test_input is not None:

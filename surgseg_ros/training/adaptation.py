@@ -259,7 +259,9 @@ class Adaptation:
         self._device = device
         self._dtype = _select_training_dtype(device)
         self._rng = np.random.default_rng(options.seed)
-        self._optimizer = torch.optim.Adam(self.model.parameters(), options.learning_rate)
+        self._optimizer = torch.optim.Adam(
+            self.model.parameters(), options.learning_rate, fused=True
+        )
 
     def run(self, log: Path) -> None:
         """
