@@ -98,7 +98,8 @@ def split_samples(
     for side, part in (('training', parts.training), ('validation', parts.validation)):
         if not part:
             raise DatasetError(
-                f"split '{split}' leaves no {side} samples; videos: {_list_videos(samples)}"
+                f"split '{split}' leaves no {side} samples; videos: {_list_videos(samples)}. Use "
+                "another split ('random' divides single frames), or validate on other data"
             )
     return parts
 

@@ -89,6 +89,11 @@ def select_dtype(device: torch.device) -> torch.dtype:
     return PRECISIONS[native_precisions(device)[0]]
 
 
+def select_training_precision(device: torch.device) -> str:
+    """Return the fastest number format whose gradients need no scaling: never half precision."""
+    return next(name for name in native_precisions(device) if name != 'fp16')
+
+
 def place_network(network: NetworkT, device: torch.device) -> NetworkT:
     """Move a network to a device, channels last in memory as the fast convolutions want it."""
     # torch's type stub does not know that memory_format can stand alone.

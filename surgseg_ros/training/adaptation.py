@@ -43,9 +43,9 @@ from tqdm import tqdm
 
 from surgseg_ros.inference.checkpoint_info import CheckpointInfo
 from surgseg_ros.inference.devices import autocast
-from surgseg_ros.inference.devices import native_precisions
 from surgseg_ros.inference.devices import place_network
 from surgseg_ros.inference.devices import PRECISIONS
+from surgseg_ros.inference.devices import select_training_precision
 from surgseg_ros.models import SegmentationNetwork
 from surgseg_ros.training.anchors import Anchors
 from surgseg_ros.training.clip import Clip
@@ -257,7 +257,7 @@ class Adaptation:
         self._features = features
         self.options = options
         self._device = device
-        self._dtype = _select_training_dtype(device)
+        self._dtype = PRECISIONS[select_training_precision(device)]
         self._rng = np.random.default_rng(options.seed)
         self._optimizer = torch.optim.Adam(
             self.model.parameters(), options.learning_rate, fused=True
@@ -390,12 +390,6 @@ def foreground_logit(logits: Tensor) -> Tensor:
     if logits.shape[1] == 1:
         return logits[:, 0]
     return logits[:, 1:].logsumexp(dim=1) - logits[:, 0]
-
-
-def _select_training_dtype(device: torch.device) -> torch.dtype:
-    """Return the fastest number format whose range small gradients do not leave."""
-    names = [name for name in native_precisions(device) if name != 'fp16']
-    return PRECISIONS[names[0]]
 
 
 def _mirror(maps: Tensor, mirrored: bool) -> Tensor:

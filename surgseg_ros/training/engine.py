@@ -29,8 +29,8 @@ from lightning_fabric import Fabric
 from lightning_fabric.loggers import TensorBoardLogger
 
 from surgseg_ros.inference.devices import flush_denormals
-from surgseg_ros.inference.devices import native_precisions
 from surgseg_ros.inference.devices import select_device
+from surgseg_ros.inference.devices import select_training_precision
 
 FABRIC_PRECISIONS = {'fp32': '32-true', 'bf16': 'bf16-mixed', 'fp16': '16-mixed'}
 
@@ -44,7 +44,7 @@ def make_fabric(
     :param device: ``'auto'``, ``'cpu'``, ``'cuda'`` or ``'cuda:<index>'``
     :param devices: processes on this computer, one a GPU; 0: as many as torchrun started, else one
     :param num_nodes: computers; 0: as many as torchrun knows, else one
-    :param precision: ``'auto'`` (the fastest that the device computes in), fp32, bf16 or fp16
+    :param precision: ``'auto'`` (bf16 where the device computes in it), fp32, bf16 or fp16
     :param log_folder: gets the logs of TensorBoard
     :raises DeviceError: if there is no such device
     """
@@ -55,7 +55,7 @@ def make_fabric(
     count: int | list[int] = devices or local
     if chosen.type == 'cuda' and ':' in device:
         count = [chosen.index]
-    name = native_precisions(chosen)[0] if precision == 'auto' else precision
+    name = select_training_precision(chosen) if precision == 'auto' else precision
     return Fabric(
         accelerator=chosen.type,
         devices=count,
