@@ -20,3 +20,6 @@ SIZE = (320, 256)
 SEED = 0
 RATE_HZ = 2.0
 FRAMES_PER_SCENE = 5
+
+SIMULATED = 'simulation'
+"""What ``dataset.json`` names as the source of simulated data."""

@@ -31,6 +31,7 @@ from surgseg_ros.data.prepared_folder import PreparedFolder
 from surgseg_ros.data.prepared_folder import VideoSummary
 from surgseg_ros.data.simulated_set_defaults import FRAMES_PER_SCENE
 from surgseg_ros.data.simulated_set_defaults import RATE_HZ
+from surgseg_ros.data.simulated_set_defaults import SIMULATED
 from surgseg_ros.simulation import SceneOptions
 from surgseg_ros.simulation import StereoEndoscopeSimulator
 
@@ -105,7 +106,7 @@ def render_videos(
     settings = _VideoSettings(size, seed, rate_hz, frames_per_scene)
     _options_of_video_scene(settings, _VideoScene(0, 0, 0, 0))
     prepared = PreparedFolder(
-        folder, SIMULATED_TASKS, 'png', {'source_layout': 'simulation', **asdict(settings)}
+        folder, SIMULATED_TASKS, 'png', {'source_layout': SIMULATED, **asdict(settings)}
     )
     prepared.begin()
     missing = [

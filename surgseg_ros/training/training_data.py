@@ -27,10 +27,10 @@ from surgseg_ros.data.prepared_folder import MANIFEST
 from surgseg_ros.data.sample_checks import check_samples
 from surgseg_ros.data.samples import DatasetError
 from surgseg_ros.data.samples import Sample
+from surgseg_ros.data.simulated_set_defaults import SIMULATED
 from surgseg_ros.data.splits import split_samples
 from surgseg_ros.training.recipe import Recipe
 
-SIMULATION = 'simulation'
 SIMULATION_NOTICE = 'trained on simulated images only, not for clinical use'
 NOTICE = 'trained for research, not for clinical use'
 
@@ -100,7 +100,8 @@ def _describe_problems(problems: Sequence[str]) -> str:
 
 
 def _notice(folder: Path) -> str:
-    is_simulated = _read_description(folder).get('source_layout') == SIMULATION
+    settings = _read_description(folder).get('settings', {})
+    is_simulated = settings.get('source_layout') == SIMULATED
     return SIMULATION_NOTICE if is_simulated else NOTICE
 
 

@@ -17,6 +17,7 @@ import json
 import os
 from pathlib import Path
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,6 +30,7 @@ import torch
 
 from surgseg_ros.cli import main
 from surgseg_ros.data.image_files import write_image
+from surgseg_ros.inference.checkpoints import read_info
 
 SETTINGS = (
     *('model=color_linear', 'auxiliary_weight=0', 'size=[96,64]', 'batch_size=4', 'workers=0'),
@@ -73,6 +75,17 @@ def test_from_files_to_weights(prepared, tmp_path, capsys):
     assert 'mffnet_cpu: color_linear, task binary, 8 images train, 4 validate' in shown
     assert 'best.safetensors, trained for research' in shown
     assert metrics_of(tmp_path)['main']['instrument'] > 0.95
+
+
+def test_weights_from_simulated_data_say_so(prepared, tmp_path, capsys):
+    data = tmp_path / 'simulated'
+    shutil.copytree(prepared, data)
+    (data / 'dataset.json').write_text('{"settings": {"source_layout": "simulation"}}')
+    assert main(arguments(data, tmp_path / 'run', 'steps=1')) == 0
+    assert 'trained on simulated images only' in capsys.readouterr().out
+    info = read_info(tmp_path / 'run' / 'best.safetensors')
+    assert info.notice == 'trained on simulated images only, not for clinical use'
+    assert info.provenance['training'].keys() < {f'instrument_dataset_{n}' for n in (1, 2, 3)}
 
 
 def test_killed_in_the_middle_it_goes_on(prepared, tmp_path):
