@@ -38,7 +38,6 @@ from surgseg_ros.inference.checkpoints import save_checkpoint
 from surgseg_ros.inference.checkpoints import SUFFIX
 from surgseg_ros.inference.crop import CropMode
 from surgseg_ros.inference.devices import choose_threads
-from surgseg_ros.inference.devices import flush_denormals
 from surgseg_ros.inference.devices import select_device
 from surgseg_ros.inference.preprocessing import fit_network_size
 from surgseg_ros.models import create_model
@@ -156,7 +155,6 @@ def adapt(
     _check_files(files, options)
     device = select_device(device_name)
     torch.set_num_threads(choose_threads(0))
-    flush_denormals()
     torch.manual_seed(options.seed)
     model, info = _make_network(files.init, options)
     size = options.size or info.input_size

@@ -14,6 +14,8 @@
 
 """Devices that networks run on, and the number formats that are fast there."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 import os
 from pathlib import Path
 import platform
@@ -105,14 +107,20 @@ def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
     return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
 
 
-def flush_denormals() -> None:
+@contextmanager
+def denormals_flushed() -> Iterator[None]:
     """
-    Let this process take numbers below 1e-38 as zero, before it trains.
+    Take numbers below 1e-38 as zero, for training.
 
-    Gradients and the averages of Adam get there, and CPUs compute with them some hundred times
-    slower: a training step of ``mffnet`` took four times as long.
+    Gradients and the averages of Adam get there, and CPUs compute with them many times slower: a
+    training step of ``mffnet`` took four times as long. Only for training: the k-d tree of SciPy
+    overflows the stack where such numbers are zero.
     """
     torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def device_name(device: torch.device) -> str:

@@ -43,6 +43,7 @@ from tqdm import tqdm
 
 from surgseg_ros.inference.checkpoint_info import CheckpointInfo
 from surgseg_ros.inference.devices import autocast
+from surgseg_ros.inference.devices import denormals_flushed
 from surgseg_ros.inference.devices import place_network
 from surgseg_ros.inference.devices import PRECISIONS
 from surgseg_ros.inference.devices import select_training_precision
@@ -271,7 +272,11 @@ class Adaptation:
         """
         self.model.train()
         steps = range(self.steps_done, self.options.steps)
-        with log.open('w', encoding='utf-8') as file, tqdm(steps, unit='step') as bar:
+        with (
+            denormals_flushed(),
+            log.open('w', encoding='utf-8') as file,
+            tqdm(steps, unit='step') as bar,
+        ):
             bar.set_description('adapt')
             for step in bar:
                 losses = self._train_step()

@@ -28,7 +28,6 @@ import surgseg_ros.models.torchvision_import  # noqa: F401
 from lightning_fabric import Fabric
 from lightning_fabric.loggers import TensorBoardLogger
 
-from surgseg_ros.inference.devices import flush_denormals
 from surgseg_ros.inference.devices import select_device
 from surgseg_ros.inference.devices import select_training_precision
 
@@ -48,7 +47,6 @@ def make_fabric(
     :param log_folder: gets the logs of TensorBoard
     :raises DeviceError: if there is no such device
     """
-    flush_denormals()
     chosen = select_device(device)
     local = int(os.environ.get('LOCAL_WORLD_SIZE', 1))
     everywhere = int(os.environ.get('WORLD_SIZE', local))

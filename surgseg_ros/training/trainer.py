@@ -34,6 +34,7 @@ from surgseg_ros.data.label_sets import get_label_set
 from surgseg_ros.data.samples import Sample
 from surgseg_ros.inference.checkpoint_info import CheckpointInfo
 from surgseg_ros.inference.checkpoints import save_checkpoint
+from surgseg_ros.inference.devices import denormals_flushed
 from surgseg_ros.inference.devices import place_network
 from surgseg_ros.inference.preprocessing import fit_network_size
 from surgseg_ros.models import create_model
@@ -126,7 +127,8 @@ class Trainer:
         first_step = 0
         for stage in self._recipe.stages():
             steps = stage.steps or stage.epochs * self._epoch(stage)
-            self._run_stage(stage, first_step, steps)
+            with denormals_flushed():
+                self._run_stage(stage, first_step, steps)
             first_step += steps
             if self._stops_early():
                 break
