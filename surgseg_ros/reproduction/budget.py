@@ -32,6 +32,7 @@ class Budget:
     :param settings: changes of every recipe
     :param pretrained: encoders start from ImageNet where the recipe has it so
     :param folds: of the four of Shvets et al., those that are trained and averaged
+    :param shvets_tasks: tasks of the tables of Shvets et al., whose networks are the slowest
     :param clips: for learning without labels
     :param clip_frames: of each clip
     :param adaptation: changes of the options of learning without labels
@@ -46,6 +47,7 @@ class Budget:
     settings: tuple[str, ...]
     pretrained: bool
     folds: tuple[int, ...]
+    shvets_tasks: tuple[str, ...]
     clips: int
     clip_frames: int
     adaptation: Mapping[str, Any] = field(default_factory=dict)
@@ -67,6 +69,7 @@ SMALL = Budget(
     ),
     pretrained=False,
     folds=(0,),
+    shvets_tasks=('binary',),
     clips=2,
     clip_frames=32,
     adaptation={'steps': 60, 'size': (160, 128), 'feature_size': (320, 256)},
@@ -83,6 +86,7 @@ FULL = Budget(
     settings=(),
     pretrained=True,
     folds=(0, 1, 2, 3),
+    shvets_tasks=('binary', 'parts', 'types'),
     clips=8,
     clip_frames=225,
 )

@@ -33,8 +33,8 @@ from surgseg_ros.data.image_files import write_image
 from surgseg_ros.inference.checkpoints import read_info
 
 SETTINGS = (
-    *('model=color_linear', 'auxiliary_weight=0', 'size=[96,64]', 'batch_size=4', 'workers=0'),
-    *('cut={}', 'learning_rate=0.1', 'precision=fp32', 'validate_every=1000', 'warm_up_steps=0'),
+    *('phases=[]', 'model=color_linear', 'auxiliary_weight=0', 'size=[96,64]', 'batch_size=4'),
+    *('workers=0', 'cut={}', 'learning_rate=0.1', 'precision=fp32', 'validate_every=1000'),
 )
 DEADLINE_S = 120
 

@@ -43,7 +43,7 @@ BUDGET = replace(
     adaptation={'steps': 2, 'size': (96, 64), 'feature_size': (96, 64)},
 )
 TRAINING = Training(
-    'mffnet_cpu', ('model=color_linear', 'auxiliary_weight=0', 'learning_rate=0.1')
+    'mffnet_cpu', ('phases=[]', 'model=color_linear', 'auxiliary_weight=0', 'learning_rate=0.1')
 )
 ADAPTATION = Adaptation((('foreground_diffusion', False), ('background_diffusion', False)))
 

@@ -82,7 +82,9 @@ def test_errors_name_the_value_and_what_would_do(setting, message):
 
 
 def test_epochs_replace_the_steps_of_a_recipe():
-    assert load_recipe('mffnet_cpu', ['epochs=3']).steps == 0
+    assert load_recipe('rasnet', ['steps=10', 'epochs=3']).steps == 0
+    (stage,) = load_recipe('rasnet', ['steps=10', 'phases=[{"epochs": 2}]']).stages()
+    assert (stage.epochs, stage.steps) == (2, 0)
 
 
 def test_a_setting_that_every_phase_overrides_is_refused():

@@ -29,7 +29,7 @@ from surgseg_ros.training.training_data import TrainingData
 from surgseg_ros.training.validation import ValidationScores
 
 SMALL = (
-    *('task=parts', 'size=[96, 64]', 'batch_size=2', 'workers=0', 'augmentation={}'),
+    *('phases=[]', 'task=parts', 'size=[96, 64]', 'batch_size=2', 'workers=0', 'augmentation={}'),
     *('cut={}', 'precision=fp32', 'validate_every=5', 'warm_up_steps=0'),
     # A linear color classifier learns these images and takes no time.
     *('model=color_linear', 'auxiliary_weight=0', 'learning_rate=0.1'),
