@@ -43,7 +43,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         '--budget',
         choices=(SMALL, FULL),
         default=SMALL,
-        help='small (default): three quarters of an hour on two CPU cores; full: days on a GPU',
+        help='small (default): half an hour on two CPU cores; full: days on a GPU',
     )
     parser.add_argument(
         '--output', type=Path, required=True, help='folder for data, runs and results.md'

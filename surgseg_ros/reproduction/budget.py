@@ -56,10 +56,10 @@ class Budget:
 
 SMALL = Budget(
     name='small',
-    title='three quarters of an hour on two CPU cores: networks see images of 128x96, 100 steps '
-    'of 4 images from random weights. Far from converged, and most networks but mffnet have hardly '
-    'begun to learn by then, hence the zeros: the page shows that every system is trained and '
-    'judged, not which one is better. Of Shvets et al. it has the binary table only',
+    title='half an hour on two CPU cores: networks see images of 128x96, 100 steps of 4 images '
+    'from random weights. Far from converged, and most networks but mffnet have hardly begun to '
+    'learn by then, hence the zeros: the page shows that every system is trained and judged, not '
+    'which one is better. Of Shvets et al. it has the binary table only',
     videos=8,
     frames=24,
     size=(320, 256),

@@ -51,6 +51,7 @@ from surgseg_ros.training.engine import make_fabric
 from surgseg_ros.training.map_scores import score_adaptation
 from surgseg_ros.training.recipe import load_recipe
 from surgseg_ros.training.recipe import Recipe
+from surgseg_ros.training.run_folder import RunFolder
 from surgseg_ros.training.simulated_data import render_videos
 from surgseg_ros.training.trainer import Trainer
 from surgseg_ros.training.training_data import load_training_data
@@ -173,10 +174,13 @@ class Runner:
         fabric = make_fabric(self._device_name, 0, 0, recipe.precision, folder / 'tensorboard')
         fabric.launch()
         Trainer(recipe, data, folder, fabric).run()
-        return {
-            branch: self._score(folder / 'best.safetensors', branch, data.validation, recipe)
+        files = RunFolder(folder)
+        scores = {
+            branch: self._score(files.best, branch, data.validation, recipe)
             for branch in model_info(recipe.model).branches
         }
+        files.forget_state()
+        return scores
 
     def _score(
         self, weights: Path, branch: str, samples: Sequence[Sample], recipe: Recipe

@@ -91,6 +91,10 @@ class RunFolder:
                 f'{self._state} is damaged ({error}); delete it to begin anew'
             ) from error
 
+    def forget_state(self) -> None:
+        """Delete the state, several times as large as the weights, of a run that is over."""
+        self._state.unlink(missing_ok=True)
+
     def append_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Write the metrics of a validation down."""
         with self._metrics.open('a', encoding='utf-8') as file:

@@ -80,6 +80,7 @@ def test_a_training_is_scored_and_kept(runner, tmp_path):
     assert metrics['dice_islam2019'] > 0.95
     assert metrics['hausdorff'] is not None
     assert seen == [0, 1]
+    assert not list((tmp_path / 'runs').rglob('state.pt'))
     path = tmp_path / 'runs' / TRAINING.key / 'result.json'
     kept = json.loads(path.read_text())
     assert kept['command'] == runner.command(TRAINING)
