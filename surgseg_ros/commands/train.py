@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 EPILOG = """examples:
   surgseg train --list
   surgseg train --recipe islam2019 --show
-  surgseg prepare --simulate --output simulated --videos 40 --frames 30 --size 320x256
+  surgseg prepare --simulate --output simulated --videos 40 --frames 40 --size 320x256
   surgseg train --recipe mffnet_cpu --data simulated --output runs/first
   surgseg train --recipe rasnet --data endovis2017 --output runs/rasnet --set batch_size=4
   surgseg train --recipe islam2019 --data endovis2017 --output runs/islam --devices 4
