@@ -19,6 +19,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from surgseg_ros.commands.arguments import add_device_argument
 from surgseg_ros.commands.arguments import parse_settings
 from surgseg_ros.commands.arguments import parse_size
 from surgseg_ros.commands.arguments import split_names
@@ -80,9 +81,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help='part of the frames to use in px, none (default), or auto: without black border, '
         'which is as gray as instruments are',
     )
-    parser.add_argument(
-        '--device', default='auto', help='auto (default: CUDA if there is one), cpu or cuda'
-    )
+    add_device_argument(parser)
     _add_label_arguments(parser)
     _add_cue_arguments(parser)
     _add_training_arguments(parser)

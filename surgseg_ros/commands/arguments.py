@@ -38,6 +38,13 @@ def add_checkpoint_argument(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_device_argument(parser: argparse._ActionsContainer) -> None:
+    """Add the option that names the device."""
+    parser.add_argument(
+        '--device', default='auto', help='auto (default: CUDA if there is one), cpu or cuda'
+    )
+
+
 def load_segmenter(arguments: argparse.Namespace) -> 'Segmenter':
     """Load the network and say which it is."""
     from surgseg_ros.inference.checkpoints import DEFAULT_CHECKPOINT

@@ -27,6 +27,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from typing import TYPE_CHECKING
 
+from surgseg_ros.commands.arguments import add_device_argument
 from surgseg_ros.commands.arguments import parse_size
 from surgseg_ros.commands.arguments import split_counts
 from surgseg_ros.commands.arguments import split_names
@@ -95,9 +96,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         metavar='NAME,...',
         help='fp32, bf16, fp16, all, or best (default): the fastest native one of each backend',
     )
-    parser.add_argument(
-        '--device', default='auto', help='auto (default: CUDA if there is one), cpu or cuda'
-    )
+    add_device_argument(parser)
     parser.add_argument(
         '--threads', type=int, default=0, help='CPU threads (default: as many as the node uses)'
     )

@@ -22,6 +22,7 @@ import shlex
 import sys
 
 from surgseg_ros.commands.arguments import add_checkpoint_argument
+from surgseg_ros.commands.arguments import add_device_argument
 from surgseg_ros.commands.arguments import format_size
 from surgseg_ros.commands.arguments import FULL_SIZE
 from surgseg_ros.commands.arguments import load_segmenter
@@ -153,9 +154,7 @@ def _add_track_arguments(parser: argparse.ArgumentParser) -> None:
     tracks.add_argument(
         '--seconds', type=float, help='evaluate so much of each scene (default: all)'
     )
-    tracks.add_argument(
-        '--device', default='auto', help='auto (default: CUDA if there is one), cpu or cuda'
-    )
+    add_device_argument(tracks)
     tracks.add_argument(
         '--backend', default='torch', help='of the network, see predict (default: torch)'
     )

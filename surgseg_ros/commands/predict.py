@@ -20,6 +20,7 @@ from pathlib import Path
 import sys
 
 from surgseg_ros.commands.arguments import add_checkpoint_argument
+from surgseg_ros.commands.arguments import add_device_argument
 from surgseg_ros.commands.arguments import load_segmenter
 from surgseg_ros.commands.arguments import missing_options
 
@@ -45,9 +46,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         '--branch', default='main', help='output of the network: main (default) or auxiliary'
     )
-    parser.add_argument(
-        '--device', default='auto', help='auto (default: CUDA if there is one), cpu or cuda'
-    )
+    add_device_argument(parser)
     parser.add_argument(
         '--backend',
         default='torch',

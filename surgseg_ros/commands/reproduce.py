@@ -20,6 +20,7 @@ import shlex
 from typing import Any
 from typing import TYPE_CHECKING
 
+from surgseg_ros.commands.arguments import add_device_argument
 from surgseg_ros.commands.arguments import split_names
 
 if TYPE_CHECKING:
@@ -55,9 +56,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help='only tables with such a word in their title, for example AGSD or "table V:"',
     )
     parser.add_argument('--markdown', type=Path, help='also write the page to this file')
-    parser.add_argument(
-        '--device', default='auto', help='auto (default: CUDA if there is one), cpu or cuda'
-    )
+    add_device_argument(parser)
     parser.set_defaults(run=_run)
 
 

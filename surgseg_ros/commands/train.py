@@ -18,6 +18,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from surgseg_ros.commands.arguments import add_device_argument
 from surgseg_ros.commands.arguments import missing_options
 
 if TYPE_CHECKING:
@@ -74,9 +75,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         '--skip-check', action='store_true', help='do not decode every file before training'
     )
-    parser.add_argument(
-        '--device', default='auto', help='auto (default: CUDA if there is one), cpu or cuda'
-    )
+    add_device_argument(parser)
     parser.add_argument(
         '--devices',
         type=int,

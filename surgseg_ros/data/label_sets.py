@@ -21,6 +21,9 @@ from importlib import resources
 import numpy as np
 import yaml
 
+BINARY = 'binary'
+"""The task in which every class above 0 is instrument, so labels of any task suit it."""
+
 UNLABELED = 255
 """Label image value of pixels without a class (``vision_msgs/LabelInfo``)."""
 

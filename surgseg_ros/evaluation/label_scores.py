@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from surgseg_ros.data.label_sets import BINARY
 from surgseg_ros.data.label_sets import get_label_set
 from surgseg_ros.data.label_sets import LabelSet
 from surgseg_ros.data.label_sets import UNLABELED
@@ -40,9 +41,6 @@ from surgseg_ros.evaluation.surface_metrics import check_monai
 from surgseg_ros.evaluation.surface_metrics import count_one_sided
 from surgseg_ros.evaluation.surface_metrics import surface_distances
 from surgseg_ros.evaluation.surface_metrics import SurfaceDistances
-
-BINARY = 'binary'
-"""The task in which every class above 0 is instrument, so labels of any task suit it."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
 
-BINARY, PARTS, TYPES = 'binary', 'parts', 'types'
+PARTS, TYPES = 'parts', 'types'
 MAIN, AUXILIARY = 'main', 'auxiliary'
 
 

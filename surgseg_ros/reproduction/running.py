@@ -31,6 +31,7 @@ from surgseg_ros.adapt import AdaptationFiles
 from surgseg_ros.data.cropped_endovis import IMAGES
 from surgseg_ros.data.datasets import open_dataset
 from surgseg_ros.data.frame_source import FrameSource
+from surgseg_ros.data.label_sets import BINARY
 from surgseg_ros.data.samples import Sample
 from surgseg_ros.evaluation.benchmark import Benchmark
 from surgseg_ros.evaluation.benchmark import Settings
@@ -42,7 +43,6 @@ from surgseg_ros.inference.segmenter import Segmenter
 from surgseg_ros.models import model_info
 from surgseg_ros.reproduction.budget import Budget
 from surgseg_ros.reproduction.experiments import Adaptation
-from surgseg_ros.reproduction.experiments import BINARY
 from surgseg_ros.reproduction.experiments import Run
 from surgseg_ros.reproduction.experiments import Timing
 from surgseg_ros.reproduction.experiments import Training

@@ -20,10 +20,10 @@ in the notes of each table.
 
 from collections.abc import Sequence
 
+from surgseg_ros.data.label_sets import BINARY
 from surgseg_ros.reproduction.budget import Budget
 from surgseg_ros.reproduction.experiments import Adaptation
 from surgseg_ros.reproduction.experiments import AUXILIARY
-from surgseg_ros.reproduction.experiments import BINARY
 from surgseg_ros.reproduction.experiments import Cell
 from surgseg_ros.reproduction.experiments import MAIN
 from surgseg_ros.reproduction.experiments import PARTS

@@ -42,6 +42,7 @@ from surgseg_ros.models.encoders import vgg_features
 from surgseg_ros.models.registry import IMAGENET_MEAN
 from surgseg_ros.models.registry import IMAGENET_STD
 from surgseg_ros.models.torchvision_import import torchvision
+from surgseg_ros.training.training_images import normalize
 
 FEATURE_STRIDE = 16
 """That of relu5_3; of other encoders the last stage that is not coarser is taken."""
@@ -183,9 +184,7 @@ def normalize_images(
     :param images: (N, H, W, 3) uint8 RGB
     :return: (N, 3, H, W) float32, channels last in memory
     """
-    batch = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float().div_(255)
-    shift, scale = (torch.tensor(each, device=device).view(1, 3, 1, 1) for each in (mean, std))
-    return batch.sub_(shift).div_(scale)
+    return normalize(torch.from_numpy(images).permute(0, 3, 1, 2), mean, std, device)
 
 
 class _StageOutput(nn.Module):

@@ -58,6 +58,7 @@ from surgseg_ros.training.sample_order import steps_per_epoch
 from surgseg_ros.training.schedule import rate_factor
 from surgseg_ros.training.training_data import TrainingData
 from surgseg_ros.training.training_images import mean_color
+from surgseg_ros.training.training_images import normalize
 from surgseg_ros.training.training_images import TrainingImages
 from surgseg_ros.training.training_images import use_one_thread
 from surgseg_ros.training.training_images import ValidationImages
@@ -258,11 +259,7 @@ class Trainer:
         return loss(logits.main, targets)
 
     def _normalize(self, images: Tensor) -> Tensor:
-        device = self._fabric.device
-        mean = torch.tensor(self._mean, device=device).view(1, 3, 1, 1)
-        std = torch.tensor(self._recipe.std, device=device).view(1, 3, 1, 1)
-        batch = (images.to(device).float() / 255 - mean) / std
-        return batch.contiguous(memory_format=torch.channels_last)
+        return normalize(images, self._mean, self._recipe.std, self._fabric.device)
 
     def _log(self, losses: dict[str, float], learning_rate: float) -> None:
         if self._step % LOG_EVERY == 0:

@@ -86,9 +86,15 @@ def load_training_data(
         problems += check_samples(everything, recipe.task)
     if problems:
         raise DatasetError(_describe_problems(problems))
-    return TrainingData(
-        training, held_out, _notice(folder), _describe(folder, recipe, training, held_out)
-    )
+    description = _read_description(folder)
+    provenance = {
+        'data': folder.name,
+        'description': description,
+        'split': recipe.split,
+        'training': dict(Counter(sample.video for sample in training)),
+        'validation': dict(Counter(sample.video for sample in held_out)),
+    }
+    return TrainingData(training, held_out, _notice(description), provenance)
 
 
 def _describe_problems(problems: Sequence[str]) -> str:
@@ -99,22 +105,9 @@ def _describe_problems(problems: Sequence[str]) -> str:
     )
 
 
-def _notice(folder: Path) -> str:
-    settings = _read_description(folder).get('settings', {})
-    is_simulated = settings.get('source_layout') == SIMULATED
+def _notice(description: Mapping[str, Any]) -> str:
+    is_simulated = description.get('settings', {}).get('source_layout') == SIMULATED
     return SIMULATION_NOTICE if is_simulated else NOTICE
-
-
-def _describe(
-    folder: Path, recipe: Recipe, training: Sequence[Sample], validation: Sequence[Sample]
-) -> dict[str, Any]:
-    return {
-        'data': folder.name,
-        'description': _read_description(folder),
-        'split': recipe.split,
-        'training': dict(Counter(sample.video for sample in training)),
-        'validation': dict(Counter(sample.video for sample in validation)),
-    }
 
 
 def _read_description(folder: Path) -> dict[str, Any]:

@@ -107,6 +107,22 @@ class ValidationImages(Dataset[ValidationImage]):
         return ValidationImage(torch.from_numpy(image).permute(2, 0, 1), torch.from_numpy(labels))
 
 
+def normalize(
+    images: Tensor, mean: Sequence[float], std: Sequence[float], device: torch.device
+) -> Tensor:
+    """
+    Return images as the input of a network.
+
+    :param images: (N, 3, H, W) uint8 RGB
+    :param mean: RGB in [0, 1] that is subtracted
+    :param std: RGB that the difference is divided by
+    :return: (N, 3, H, W) float32, channels last in memory
+    """
+    batch = images.to(device).float().div_(255)
+    shift, scale = (torch.tensor(each, device=device).view(1, 3, 1, 1) for each in (mean, std))
+    return batch.sub_(shift).div_(scale).contiguous(memory_format=torch.channels_last)
+
+
 def use_one_thread(worker: int) -> None:
     """Keep OpenCV of a worker process from taking the cores of the others."""
     cv2.setNumThreads(0)

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 import torch.nn.functional as F
 
+from surgseg_ros.data.label_sets import BINARY
 from surgseg_ros.data.label_sets import get_label_set
 from surgseg_ros.evaluation.metrics import binary_confusion
 from surgseg_ros.evaluation.metrics import confusion_matrix
@@ -30,8 +31,6 @@ from surgseg_ros.evaluation.metrics import dice_per_class
 from surgseg_ros.evaluation.metrics import rounded
 from surgseg_ros.inference.label_images import label_images
 from surgseg_ros.training.training_images import ValidationImage
-
-BINARY = 'binary'
 
 
 def collate(items: Sequence[ValidationImage]) -> tuple[Tensor, list[Tensor]]:
