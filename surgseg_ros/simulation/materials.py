@@ -126,7 +126,7 @@ def _plastic(colors: tuple[tuple[float, float, float], ...], rng: np.random.Gene
         gloss=float(rng.uniform(0.2, 0.6)),
         fiber=0.1,
         bump=0.1,
-        facets=float(rng.uniform(0.0, 0.4)),
+        facets=float(rng.uniform(0.0, 0.1)),
     )
 
 
