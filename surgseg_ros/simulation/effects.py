@@ -13,15 +13,18 @@
 # limitations under the License.
 
 
-"""What camera and optics do to an image: smoke, vignetting, blur, tone, noise, border, JPEG."""
+"""What camera and optics do to an image: smoke, vignetting, blur, tone, noise, border."""
 
 import cv2
 import numpy as np
 
+from surgseg_ros.simulation.lens import Lens
 from surgseg_ros.simulation.noise import tileable_noise
 from surgseg_ros.simulation.options import SceneOptions
+from surgseg_ros.simulation.overlays import make_overlay
 from surgseg_ros.simulation.randomness import make_rng
 from surgseg_ros.simulation.randomness import Stream
+from surgseg_ros.simulation.recording import Recording
 
 _REFERENCE_WIDTH_PX = 640
 _METERED_MEAN = 0.22
@@ -30,11 +33,24 @@ _SMOKE_SIZE = 256
 _SMOKE_SPEED = (14.0, 9.0)
 _SMOKE_BRIGHTNESS = 0.5
 _NOISE_BANK_MARGIN_PX = 64
+_CHROMA_BLOTCH = 0.25
+
+# Gains of red, green and blue at full strength.
+_COLOR_CASTS = {
+    'none': (1.0, 1.0, 1.0),
+    'cold': (0.70, 0.98, 1.40),
+    'violet': (1.10, 0.75, 1.40),
+    'warm': (1.40, 0.98, 0.60),
+    'green': (0.85, 1.25, 0.90),
+}
 
 
 class ImageEffects:
     """
-    Turns linear radiance into the image of a camera. Nothing moves: labels stay exact.
+    Turns linear radiance into the image of a camera.
+
+    Nothing moves but the lines of interlaced images and the colors of misregistered ones, to both
+    sides: labels stay exact.
 
     :param options: the effects and the image size
     :param eye: index of the eye; dirt and noise differ between the eyes
@@ -48,16 +64,22 @@ class ImageEffects:
         self._motion_angle = shared.uniform(0, np.pi)
         self._gain = _vignette(options, shared)
         self._border = _border_mask(options, shared)
-        self._color = _color_matrix(options)
+        self._color = _color_matrix(options, shared)
         self._curve = _tone_curve(options)
         self._noise = _noise_bank(options, make_rng(options.seed, Stream.NOISE, eye))
+        self._lens = Lens(options, eye)
+        self._recording = Recording(options, eye)
+        self._overlay = make_overlay(options)
+        self._visible = (
+            self._border if self._overlay is None else self._border & ~self._overlay.hides
+        )
         self._eye = eye
         self.gain = 1.0
 
     @property
     def visible(self) -> np.ndarray:
-        """Return the (H, W) bool mask of pixels inside the black border."""
-        return self._border
+        """Return the (H, W) bool mask of pixels that neither border nor overlay hides."""
+        return self._visible
 
     def metered_gain(self, radiance: np.ndarray) -> float:
         """Return the gain of a camera that exposes this (H, W, 3) linear image automatically."""
@@ -79,17 +101,18 @@ class ImageEffects:
             self._add_smoke(image, time)
         image = np.asarray(cv2.transform(image, self._color * np.float32(self.gain)))
         image *= self._gain
-        image = self._blur(image)
+        image = self._blur(self._lens.apply(image))
         np.clip(image, 0, _MAX_LIGHT, out=image)
         cv2.sqrt(image, image)
         image *= np.float32(255 / np.sqrt(_MAX_LIGHT))
         pixels = cv2.LUT(cv2.convertScaleAbs(image), self._curve)
-        if self._options.noise:
+        if self._options.noise or self._options.chroma_noise:
             self._add_noise(pixels, index)
-        if self._options.grayscale:
-            pixels = cv2.merge([cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)] * 3)
+        pixels = self._recording.process(pixels, index)
         pixels[~self._border] = 0
-        return self._compress(pixels)
+        if self._overlay is not None:
+            self._overlay.draw_on(pixels)
+        return self._recording.compress(pixels)
 
     def _add_smoke(self, image: np.ndarray, time: float) -> None:
         height, width = image.shape[:2]
@@ -118,15 +141,6 @@ class ImageEffects:
         height, width = pixels.shape[:2]
         noise = self._noise[row : row + height, column : column + width]
         cv2.add(pixels, noise, dst=pixels, dtype=cv2.CV_8U)
-
-    def _compress(self, pixels: np.ndarray) -> np.ndarray:
-        quality = int(self._options.jpeg_quality)
-        if quality == 0:
-            return pixels
-        bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-        _, data = cv2.imencode('.jpg', bgr, (cv2.IMWRITE_JPEG_QUALITY, quality))
-        decoded = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
-        return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
 
 
 def _line_kernel(length: float, angle: float) -> np.ndarray:
@@ -158,9 +172,16 @@ def _border_mask(options: SceneOptions, rng: np.random.Generator) -> np.ndarray:
     shift = rng.uniform(-0.5, 1.0, 4)
     corner = rng.uniform(0.05, 0.25) * width
     radius = rng.uniform(0.5, 0.6) * width
-    if options.black_border == 'circle':
+    if options.black_border in ('circle', 'small circle'):
+        if options.black_border == 'small circle':
+            radius *= rng.uniform(0.6, 0.85)
         mask[:] = 0
         cv2.circle(mask, (width // 2, height // 2), int(radius), 1, -1)
+    elif options.black_border == 'pillar':
+        bars = np.full(2, rng.uniform(0.05, 0.2)) * rng.uniform(0.8, 1.2, 2)
+        left, right = np.round(bars * width).astype(int)
+        mask[:, :left] = 0
+        mask[:, width - right :] = 0
     elif options.black_border != 'none':
         left, right, top, bottom = np.maximum(thickness * (1 + shift), 1).astype(int)
         mask[:] = 0
@@ -179,11 +200,12 @@ def _round_corners(mask: np.ndarray, radius: int) -> None:
     mask[(y - inside_y) ** 2 + (x - inside_x) ** 2 > radius**2] = 0
 
 
-def _color_matrix(options: SceneOptions) -> np.ndarray:
-    """Return the (3, 3) matrix of exposure, white balance and saturation."""
+def _color_matrix(options: SceneOptions, rng: np.random.Generator) -> np.ndarray:
+    """Return the (3, 3) matrix of exposure, white balance, color cast and saturation."""
+    cast = np.array(_COLOR_CASTS[options.color_cast]) ** rng.uniform(0.4, 1.0)
     luma = np.full((3, 3), 1.0) * np.array([0.30, 0.59, 0.11])
     saturate = luma + options.saturation * (np.eye(3) - luma)
-    gains = np.diag(options.white_balance) * options.exposure
+    gains = np.diag(options.white_balance * cast) * options.exposure
     return (saturate @ gains).astype(np.float32)
 
 
@@ -191,7 +213,9 @@ def _tone_curve(options: SceneOptions) -> np.ndarray:
     """Return the (256,) uint8 table from coded light to display values, with a soft shoulder."""
     display = np.linspace(0, np.sqrt(_MAX_LIGHT), 256)
     shoulder = np.where(display < 0.75, display, 0.75 + 0.25 * np.tanh((display - 0.75) / 0.25))
-    return np.clip(255 * shoulder**options.contrast, 0, 255).round().astype(np.uint8)
+    black = options.black_level
+    shown = black + (1 - black) * shoulder**options.contrast
+    return np.clip(255 * shown, 0, 255).round().astype(np.uint8)
 
 
 def _noise_bank(options: SceneOptions, rng: np.random.Generator) -> np.ndarray:
@@ -200,4 +224,15 @@ def _noise_bank(options: SceneOptions, rng: np.random.Generator) -> np.ndarray:
     shape = (options.height + margin, options.width + margin, 3)
     noise = rng.standard_normal(shape, np.float32)
     noise += rng.standard_normal((*shape[:2], 1), np.float32)
-    return np.round(noise * np.float32(options.noise / np.sqrt(2))).astype(np.int16)
+    noise *= np.float32(options.noise / np.sqrt(2))
+    if options.chroma_noise:
+        noise += np.float32(options.chroma_noise) * _color_blotches(shape, rng)
+    return np.round(noise).astype(np.int16)
+
+
+def _color_blotches(shape: tuple[int, int, int], rng: np.random.Generator) -> np.ndarray:
+    """Return (H, W, 3) float32 noise of color alone, coarser than the pixels."""
+    height, width = (max(2, round(side * _CHROMA_BLOTCH)) for side in shape[:2])
+    coarse = rng.standard_normal((height, width, 3), np.float32)
+    coarse -= coarse.mean(axis=2, keepdims=True)
+    return np.asarray(cv2.resize(coarse, shape[1::-1], interpolation=cv2.INTER_CUBIC))

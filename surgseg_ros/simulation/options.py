@@ -46,7 +46,13 @@ TISSUE_NAMES = (
     *('spleen', 'omentum', 'mucosa', 'fascia', 'dark', 'bruised'),
 )
 
-BORDER_NAMES = ('none', 'frame', 'rounded', 'circle')
+BORDER_NAMES = ('none', 'frame', 'rounded', 'circle', 'small circle', 'pillar')
+
+BACKDROP_NAMES = ('tissue', 'cloth', 'board', 'plain', 'texture')
+
+COLOR_CAST_NAMES = ('none', 'cold', 'violet', 'warm', 'green')
+
+OVERLAY_NAMES = ('none', 'console', 'caption', 'corners', 'panel')
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,8 @@ class SceneOptions:
     :param motion_blur: length of the smear in px at 640 px width
     :param noise: standard deviation of the sensor noise in gray levels of 255
     :param vignetting: darkening of the corners
-    :param black_border: ``none``, ``frame``, ``rounded`` or ``circle``
+    :param black_border: ``none``, ``frame``, ``rounded``, ``circle``, ``small circle`` or
+        ``pillar``, which is black bars on the left and the right
     :param exposure: gain before clipping, 1 is well exposed
     :param contrast: exponent of the tone curve, 1 is neutral
     :param saturation: 1 is neutral, 0 is gray
@@ -108,6 +115,34 @@ class SceneOptions:
     :param needles: curved needles
     :param gauzes: white patches
     :param clips: small metal clips
+    :param backdrop: what lies behind the instruments: ``tissue``; ``cloth``, a drape of any color
+        with weave and folds; ``board``, printed or pegged as in a dry lab; ``plain``, one color;
+        or ``texture``, random patterns of any colors
+    :param probes: drop-in ultrasound probes on a rod
+    :param suctions: straight suction and irrigation tubes
+    :param cannulas: mouths of trocars
+    :param retractors: dark knitted or padded bodies
+    :param drains: silicone drains and hoses
+    :param vessel_loops: colored elastic bands
+    :param polymer_clips: purple or white locking clips
+    :param towels: colored cloths
+    :param bubbles: drops and bubbles on the surface
+    :param sharpening: edge enhancement of the camera
+    :param bloom: glare around what is too bright
+    :param black_level: display value of black, below 0 dark areas are cut off
+    :param color_cast: ``none``, ``cold``, ``violet``, ``warm`` or ``green`` light
+    :param chroma_noise: standard deviation of blotches of color in gray levels of 255
+    :param near_infrared: share of the look of near infrared images: gray, bright tissue, black
+        shadows, heavy grain where the light is strong
+    :param misregistration: shift between the color channels in px at 640 px width
+    :param fog: condensation on the lens of one of the rendered eyes
+    :param lens_dirt: drops and smears on the lens of one of the rendered eyes
+    :param interlacing: horizontal shift between even and odd lines in px at 640 px width; the
+        labels lie midway
+    :param video_compression: loss of detail and blocks of a small video stream
+    :param overlay: what a console or a recorder draws over the image: ``none``, ``console``
+        (banner, names of the instruments, hints), ``caption`` (bar at an edge), ``corners``
+        (text in corners) or ``panel``. Pixels under what hides the scene are background
     :raises ValueError: naming the option that is out of range
     """
 
@@ -162,6 +197,28 @@ class SceneOptions:
     needles: int = 0
     gauzes: int = 0
     clips: int = 0
+    backdrop: str = 'tissue'
+    probes: int = 0
+    suctions: int = 0
+    cannulas: int = 0
+    retractors: int = 0
+    drains: int = 0
+    vessel_loops: int = 0
+    polymer_clips: int = 0
+    towels: int = 0
+    bubbles: int = 0
+    sharpening: float = 0.0
+    bloom: float = 0.0
+    black_level: float = 0.0
+    color_cast: str = 'none'
+    chroma_noise: float = 0.0
+    near_infrared: float = 0.0
+    misregistration: float = 0.0
+    fog: float = 0.0
+    lens_dirt: float = 0.0
+    interlacing: float = 0.0
+    video_compression: float = 0.0
+    overlay: str = 'none'
 
     def __post_init__(self) -> None:
         """Check every option."""
@@ -234,6 +291,25 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     'needles': (0, 3),
     'gauzes': (0, 3),
     'clips': (0, 10),
+    'probes': (0, 1),
+    'suctions': (0, 2),
+    'cannulas': (0, 2),
+    'retractors': (0, 1),
+    'drains': (0, 2),
+    'vessel_loops': (0, 3),
+    'polymer_clips': (0, 8),
+    'towels': (0, 2),
+    'bubbles': (0, 30),
+    'sharpening': (0.0, 1.0),
+    'bloom': (0.0, 1.0),
+    'black_level': (-0.2, 0.2),
+    'chroma_noise': (0.0, 30.0),
+    'near_infrared': (0.0, 1.0),
+    'misregistration': (0.0, 5.0),
+    'fog': (0.0, 1.0),
+    'lens_dirt': (0.0, 1.0),
+    'interlacing': (0.0, 10.0),
+    'video_compression': (0.0, 1.0),
 }
 """Smallest and largest value of every number."""
 
@@ -243,6 +319,9 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     'tissue': TISSUE_NAMES,
     'second_tissue': TISSUE_NAMES,
     'black_border': BORDER_NAMES,
+    'backdrop': BACKDROP_NAMES,
+    'color_cast': COLOR_CAST_NAMES,
+    'overlay': OVERLAY_NAMES,
 }
 """Names an option can take."""
 
@@ -329,18 +408,40 @@ RANDOMIZATION: Mapping[str, Uniform | Gains | Choice] = {
     'smoke': Uniform(0.05, 0.6, 0.2),
     'defocus': Uniform(0.0, 2.0, power=2.0),
     'motion_blur': Uniform(1.0, 10.0, 0.2),
-    'noise': Uniform(0.5, 9.0, power=1.5),
+    'noise': Uniform(0.5, 12.0, power=1.8),
     'vignetting': Uniform(0.0, 1.0),
-    'black_border': Choice(BORDER_NAMES, (0.55, 0.25, 0.1, 0.1)),
-    'exposure': Uniform(0.55, 1.8),
-    'contrast': Uniform(0.75, 1.35),
-    'saturation': Uniform(0.55, 1.25),
-    'white_balance': Gains(0.12),
-    'grayscale': Choice((False, True), (0.9, 0.1)),
-    'jpeg_quality': Uniform(35, 95, 0.5),
+    'black_border': Choice(BORDER_NAMES, (0.52, 0.22, 0.08, 0.08, 0.05, 0.05)),
+    'exposure': Uniform(0.4, 1.9),
+    'contrast': Uniform(0.7, 1.45),
+    'saturation': Uniform(0.55, 1.3),
+    'white_balance': Gains(0.18),
+    'grayscale': Choice((False, True), (0.88, 0.12)),
+    'jpeg_quality': Uniform(20, 95, 0.5),
     'threads': Choice((0, 1, 2), (0.65, 0.25, 0.1)),
     'needles': Choice((0, 1), (0.85, 0.15)),
     'gauzes': Choice((0, 1), (0.88, 0.12)),
     'clips': Choice((0, 2, 4), (0.85, 0.1, 0.05)),
+    'backdrop': Choice(BACKDROP_NAMES, (0.85, 0.05, 0.03, 0.03, 0.04)),
+    'probes': Choice((0, 1), (0.9, 0.1)),
+    'suctions': Choice((0, 1), (0.89, 0.11)),
+    'cannulas': Choice((0, 1), (0.96, 0.04)),
+    'retractors': Choice((0, 1), (0.95, 0.05)),
+    'drains': Choice((0, 1), (0.94, 0.06)),
+    'vessel_loops': Choice((0, 1, 2), (0.93, 0.05, 0.02)),
+    'polymer_clips': Choice((0, 2, 5), (0.92, 0.05, 0.03)),
+    'towels': Choice((0, 1), (0.96, 0.04)),
+    'bubbles': Choice((0, 8, 25), (0.9, 0.06, 0.04)),
+    'sharpening': Uniform(0.1, 1.0, 0.5),
+    'bloom': Uniform(0.1, 1.0, 0.35, power=1.5),
+    'black_level': Uniform(-0.1, 0.1, 0.5),
+    'color_cast': Choice(COLOR_CAST_NAMES, (0.72, 0.09, 0.07, 0.07, 0.05)),
+    'chroma_noise': Uniform(1.0, 15.0, 0.25, power=2.0),
+    'near_infrared': Uniform(0.4, 1.0, 0.05),
+    'misregistration': Uniform(0.3, 2.0, 0.1),
+    'fog': Uniform(0.1, 0.7, 0.06),
+    'lens_dirt': Uniform(0.2, 1.0, 0.1),
+    'interlacing': Uniform(2.0, 6.0, 0.06),
+    'video_compression': Uniform(0.1, 1.0, 0.25),
+    'overlay': Choice(OVERLAY_NAMES, (0.76, 0.09, 0.06, 0.05, 0.04)),
 }
 """How each option of a randomized scene is drawn. Options that are missing keep their default."""

@@ -31,6 +31,12 @@ class Stream(IntEnum):
     NOISE_OF_FRAME = 6
     TISSUE = 7
     DISTRACTORS = 8
+    BACKDROP = 9
+    HELD_TOOLS = 10
+    LOOSE_OBJECTS = 11
+    LENS = 12
+    OVERLAY = 13
+    RECORDING = 14
 
 
 def make_rng(seed: int, stream: Stream, *more: int) -> np.random.Generator:

@@ -19,7 +19,10 @@ import mujoco
 import numpy as np
 
 from surgseg_ros.simulation import distractors
+from surgseg_ros.simulation.backdrops import make_backdrop
 from surgseg_ros.simulation.camera import StereoCamera
+from surgseg_ros.simulation.held_tools import add_held_tools
+from surgseg_ros.simulation.held_tools import View
 from surgseg_ros.simulation.instruments import GeomLabel
 from surgseg_ros.simulation.instruments import INSTRUMENT_TYPES
 from surgseg_ros.simulation.instruments import InstrumentBuilder
@@ -75,7 +78,7 @@ class Scene:
         self._options = options
         self._camera = camera
         self._scripts = scripts
-        self.tissue: Tissue = make_tissue(options, make_rng(options.seed, Stream.TISSUE))
+        self.tissue = _make_surface(options)
         self._target = np.array([0.0, 0.0, self.height_at(0.0, 0.0)])
         self._azimuth, self._roll = rng.uniform(0, 2 * np.pi), rng.normal(0, 0.25)
         self._endoscope = Wander(rng, 6, options.motion)
@@ -86,6 +89,11 @@ class Scene:
         self.labels += distractors.add_distractors(
             spec, options, make_rng(options.seed, Stream.DISTRACTORS), self.height_at
         )
+        view = View(camera, *self.endoscope_at(0.0), self.height_at, self._free_direction)
+        self._held_tools = add_held_tools(
+            spec, options, make_rng(options.seed, Stream.HELD_TOOLS), view
+        )
+        self.labels += [label for tool in self._held_tools for label in tool.labels]
         self.model: mujoco.MjModel = spec.compile()
         self.data = mujoco.MjData(self.model)
         self._addresses = [self._joint_addresses(item) for item in self.instruments]
@@ -94,6 +102,8 @@ class Scene:
         """Set every joint to its position at a time in s."""
         for instrument, addresses in zip(self.instruments, self._addresses, strict=True):
             self.data.qpos[addresses] = instrument.joints_at(time)
+        for index, tool in enumerate(self._held_tools):
+            self.data.mocap_pos[index] = tool.position_at(time)
         mujoco.mj_kinematics(self.model, self.data)
 
     def endoscope_at(self, time: float) -> tuple[np.ndarray, np.ndarray]:
@@ -279,6 +289,12 @@ class Scene:
     def _joint_addresses(self, instrument: Instrument) -> np.ndarray:
         names = [f'instrument{instrument.instrument_id}_{joint}' for joint in JOINTS]
         return np.array([self.model.joint(name).qposadr[0] for name in names])
+
+
+def _make_surface(options: SceneOptions) -> Tissue:
+    if options.backdrop == 'tissue':
+        return make_tissue(options, make_rng(options.seed, Stream.TISSUE))
+    return make_backdrop(options, make_rng(options.seed, Stream.BACKDROP))
 
 
 def _entry_angles(rng: np.random.Generator, count: int) -> list[float]:

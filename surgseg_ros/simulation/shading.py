@@ -23,6 +23,7 @@ a CPU is both faster and closer to endoscope images than fixed-function OpenGL.
 import cv2
 import numpy as np
 
+from surgseg_ros.simulation.backdrops import backdrop_detail
 from surgseg_ros.simulation.camera import StereoCamera
 from surgseg_ros.simulation.lighting import Eye
 from surgseg_ros.simulation.lighting import irradiance
@@ -101,9 +102,11 @@ class Shader:
         diffuse = np.maximum(facing * np.float32(0.85) + np.float32(0.15), 0)
         diffuse *= light
         diffuse += np.float32(self._options.ambient)
-        red = np.sqrt(diffuse) * np.float32(0.25) + diffuse * np.float32(0.75)
+        red = diffuse
+        if self._options.backdrop == 'tissue':
+            red = np.sqrt(diffuse) * np.float32(0.25) + diffuse * np.float32(0.75)
+            red *= tone
         diffuse *= tone
-        red *= tone
         albedo *= albedo
         albedo *= cv2.merge((red, diffuse, diffuse))
         albedo += cv2.merge((highlight, highlight, highlight))
@@ -191,13 +194,16 @@ def _tiled(position: np.ndarray) -> np.ndarray:
 
 def _tissue_detail(rng: np.random.Generator, options: SceneOptions) -> np.ndarray:
     """
-    Return the fine structure of tissue.
+    Return the fine structure of tissue or what takes its place.
 
     :return: (N + 1, N + 1, 4) uint8 whose last row and column repeat the first: slopes along x
         and y, +-``_DETAIL_STEEPNESS`` around 127.5, brightness around 127.5, and nothing
     """
     noise = tileable_noise(rng, _DETAIL_SIZE, 32, 3)
-    padded = np.pad(noise, 1, mode='wrap')
+    height = noise
+    if options.backdrop != 'tissue':
+        height, noise = backdrop_detail(options, make_rng(options.seed, Stream.BACKDROP, 1))
+    padded = np.pad(height, 1, mode='wrap')
     steep = (0.1 + 0.3 * options.wetness) * 2 * options.texture * 127.5 / _DETAIL_STEEPNESS
     planes = [
         cv2.Sobel(padded, cv2.CV_32F, *axis, scale=steep)[1:-1, 1:-1] + 127.5

@@ -276,10 +276,12 @@ class StereoEndoscopeSimulator:
         if self._shader is not None:
             radiance = self._shader.shade(identity, depth, eye)
             image = self._develop(radiance, name, index)
-        identity[~self._effects[name].visible] = 0
         labeled = identity
         if self.options.fill_fenestrations:
             labeled = _fill_openings(identity, self._tables['binary'], self._fenestrated)
+        hidden = ~self._effects[name].visible
+        identity[hidden] = 0
+        labeled[hidden] = 0
         labels = {label: cv2.LUT(labeled, table) for label, table in self._tables.items()}
         surface = cv2.LUT(identity, self._tables['instance'])
         truths = [

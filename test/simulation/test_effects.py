@@ -77,6 +77,21 @@ def test_blur_does_not_move_anything(defocus, motion_blur):
         {'white_balance': (0.8, 1.0, 1.2)},
         {'grayscale': True},
         {'jpeg_quality': 20},
+        {'sharpening': 0.8},
+        {'bloom': 1.0, 'exposure': 2.0},
+        {'black_level': 0.1},
+        {'black_level': -0.1},
+        {'color_cast': 'cold'},
+        {'chroma_noise': 10.0},
+        {'near_infrared': 0.8},
+        {'misregistration': 4.0},
+        {'fog': 0.7, 'eyes': ('left',)},
+        {'lens_dirt': 1.0, 'eyes': ('left',)},
+        {'interlacing': 8.0},
+        {'video_compression': 0.7},
+        {'overlay': 'console'},
+        {'black_border': 'small circle'},
+        {'black_border': 'pillar'},
     ],
     ids=str,
 )
@@ -102,12 +117,24 @@ def test_corners_are_darker_with_vignetting():
     assert image[0, 0, 0] < 0.6 * image[64, 80, 0]
 
 
-@pytest.mark.parametrize('shape', ['frame', 'rounded', 'circle'])
+def test_blotches_of_color_leave_the_brightness_alone(radiance):
+    difference = apply(radiance, chroma_noise=6.0).astype(int) - apply(radiance)
+    shown = (apply(radiance) < 250).all(axis=2)
+    assert difference[shown].std() > 2
+    assert np.abs(difference[shown].mean(axis=1)).mean() < 0.5
+
+
+def test_what_an_overlay_hides_is_not_visible(radiance):
+    effects = ImageEffects(SceneOptions(**CLEAN, overlay='console'), 0)
+    assert 0 < (~effects.visible).mean() < 0.5
+
+
+@pytest.mark.parametrize('shape', ['frame', 'rounded', 'circle', 'small circle', 'pillar'])
 def test_the_border_is_black_and_reported(radiance, shape):
     options = SceneOptions(**CLEAN, black_border=shape)
     effects = ImageEffects(options, 0)
     image = effects.apply(radiance, 0, 0.0)
-    assert not effects.visible[0, 0]
+    assert not effects.visible[64, 0] or not effects.visible[0, 0]
     assert effects.visible[64, 80]
     assert not image[~effects.visible].any()
 

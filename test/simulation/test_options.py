@@ -35,6 +35,13 @@ NAMES = {field.name for field in dataclasses.fields(SceneOptions)}
         ('instrument_types', ('scalpel',)),
         ('eyes', ('middle',)),
         ('eyes', ()),
+        ('backdrop', 'sand'),
+        ('overlay', 'clock'),
+        ('color_cast', 'red'),
+        ('black_level', 0.5),
+        ('near_infrared', 1.1),
+        ('probes', 2),
+        ('bubbles', 31),
     ],
 )
 def test_refuses_what_cannot_be_rendered(name, value):
@@ -57,6 +64,14 @@ def test_drawn_ranges_are_within_the_limits():
 def test_randomized_options_depend_on_the_seed_alone():
     assert SceneOptions.randomized(5) == SceneOptions.randomized(5)
     assert SceneOptions.randomized(5) != SceneOptions.randomized(6)
+
+
+def test_draws_stay_what_they_were_when_options_are_added():
+    options = SceneOptions.randomized(5)
+    assert options.focal_length == pytest.approx(1085.3613415940465)
+    assert (options.num_instruments, options.tissue, options.gauzes) == (2, 'liver', 1)
+    assert options.vignetting == pytest.approx(0.570276309225388)
+    assert options.metal_contrast == pytest.approx(0.3994892550676725)
 
 
 def test_overrides_leave_the_other_draws_alone():

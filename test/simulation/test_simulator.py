@@ -155,7 +155,7 @@ def test_areas_are_those_of_the_label_image(frame):
 
 
 def test_without_images_there_are_the_same_labels():
-    options = SceneOptions(seed=3, black_border='circle', **SMALL)
+    options = SceneOptions(seed=3, black_border='circle', overlay='console', **SMALL)
     with StereoEndoscopeSimulator(options, render_images=False) as simulator:
         bare = simulator.step()
     with StereoEndoscopeSimulator(options) as simulator:
@@ -254,6 +254,14 @@ def touches_border(mask):
         {'wetness': 1.0},
         {'light_offset': 0.02},
         {'metal_contrast': 0.1},
+        {'sharpening': 1.0},
+        {'bloom': 1.0, 'exposure': 2.0},
+        {'color_cast': 'violet'},
+        {'near_infrared': 1.0},
+        {'fog': 0.8},
+        {'lens_dirt': 1.0},
+        {'interlacing': 8.0},
+        {'video_compression': 1.0},
     ],
     ids=str,
 )
