@@ -202,7 +202,7 @@ class RandomFilter(PixelChange):
         mean, deviation = (each.ravel() for each in cv2.meanStdDev(image))
         filtered = _match(_convolve(image, weights), mean, deviation)
         mixed = cv2.addWeighted(filtered, share, image.astype(np.float32), 1 - share, 0)
-        return cv2.convertScaleAbs(cv2.max(_match(mixed, mean, deviation), 0.0))
+        return cv2.convertScaleAbs(np.maximum(_match(mixed, mean, deviation), 0))
 
 
 class Noise(PixelChange):
