@@ -90,6 +90,7 @@ class RealScores:
             SHEET_PICTURE: self.pictures.contact_sheet(),
             WORST_PICTURE: self.pictures.worst(worst),
         }
+        (folder / WORST_PICTURE).unlink(missing_ok=True)  # of an earlier run
         drawn = {name: picture for name, picture in pictures.items() if picture is not None}
         for name, picture in drawn.items():
             write_image(folder / name, picture)

@@ -121,6 +121,7 @@ def _run_score_real(arguments: argparse.Namespace) -> int:
     scenes = load_scenes(arguments.data, description, arguments.only)
     segmenter = load_segmenter(arguments)
     scores = score_real(scenes, segmenter, arguments.crop, arguments.frames)
+    scores.result['only'] = arguments.only
     scores.result['command'] = shlex.join(['surgseg', *arguments.typed])
     files = scores.write(arguments.output, arguments.worst)
     print(format_scene_scores(scores.result))

@@ -96,6 +96,8 @@ def _describe(result: Mapping[str, Any]) -> str:
         lines.append(
             f'- **only the first {result["frame_limit"]} frames of each scene: not to be quoted**'
         )
+    if result.get('only'):
+        lines.append('- **only some scenes: the means compare with no others**')
     return '\n'.join(lines)
 
 
