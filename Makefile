@@ -19,12 +19,13 @@ PYTEST_ARGS ?=
 DEMO_ARGS ?=
 SOAK_ARGS ?=
 TABLES_ARGS ?=
+WEIGHTS_ARGS ?=
 
 RUN := scripts/run.sh
 SOURCES := surgseg_ros scripts/setup_environment test launch examples setup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup ready build demo test test-ros soak tables lint format clean distclean
+.PHONY: help setup ready build demo test test-ros soak tables weights lint format clean distclean
 
 help: ## List the targets
 	@echo 'Usage: make TARGET'
@@ -55,6 +56,9 @@ soak: ready ## Run camera and node for 10 minutes, judge memory and counters (SO
 tables: ready ## Make the papers' tables again on simulated data: tables_output/, docs/results.md
 	@$(RUN) surgseg reproduce --output tables_output --markdown docs/results.md $(TABLES_ARGS)
 
+weights: ready ## Render, train and score the shipped weights again: weights_output/ (WEIGHTS_ARGS=...)
+	@$(RUN) surgseg weights --output weights_output $(WEIGHTS_ARGS)
+
 lint: ready ## Check style and types with ruff and mypy
 	@$(RUN) ruff check $(SOURCES)
 	@$(RUN) ruff format --check $(SOURCES)
@@ -65,7 +69,7 @@ format: ready ## Format the sources and sort their imports
 	@$(RUN) ruff format $(SOURCES)
 
 clean: ## Remove what runs and tests leave behind; the environment stays
-	rm -rf build install log dist demo_output soak_output tables_output *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf build install log dist demo_output soak_output tables_output weights_output *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find surgseg_ros scripts test launch -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean ## Remove the environment as well (.venv, .workspace)

@@ -30,9 +30,10 @@ from surgseg_ros.commands import prepare
 from surgseg_ros.commands import reproduce
 from surgseg_ros.commands import score_real
 from surgseg_ros.commands import train
+from surgseg_ros.commands import weights
 
 COMMANDS = (
-    *(predict, evaluate, score_real, prepare, train, adapt, reproduce, models, export),
+    *(predict, evaluate, score_real, prepare, train, adapt, reproduce, weights, models, export),
     benchmark,
 )
 

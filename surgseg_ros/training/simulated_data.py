@@ -22,6 +22,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -125,8 +126,11 @@ def render_videos(
         for part in tqdm(missing, desc='render', unit='scene'):
             render(part)
     else:
-        # Fresh processes: a forked one would share the renderer's state.
-        with ProcessPoolExecutor(workers, mp_context=get_context('spawn')) as pool:
+        # Fresh processes: a forked one would share the renderer's state. One thread each, as there
+        # is a process a CPU.
+        with ProcessPoolExecutor(
+            workers, get_context('spawn'), initializer=cv2.setNumThreads, initargs=(1,)
+        ) as pool:
             map_in_pool(pool, render, missing, 'render', 'scene')
     return prepared.finish({}, workers)
 

@@ -1,0 +1,70 @@
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""``surgseg weights``: the shipped weights, made again."""
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+
+from surgseg_ros.commands.arguments import add_device_argument
+
+EPILOG = """examples:
+  surgseg weights --output weights_output
+  surgseg weights --output try --videos 4 --frames 8 --set size=[160,128] --set steps=20
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command to those of ``surgseg``."""
+    parser = commands.add_parser(
+        'weights',
+        help='make the shipped weights again: data, training and scores',
+        description='Render the simulated data set of the shipped weights, train the networks by '
+        'the recipes mffnet_sim and mffnet_types_sim, and write weights and scores. The defaults '
+        'are those of the shipped files. Interrupted, the same command goes on where it stopped. '
+        'Needs the training extra, and a GPU to be done within the hour.',
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        '--output', type=Path, required=True, help='folder for data, runs, weights and scores'
+    )
+    parser.add_argument('--videos', type=int, help='number of videos')
+    parser.add_argument('--frames', type=int, help='frames of each video')
+    parser.add_argument('--seed', type=int, help='of the data')
+    parser.add_argument(
+        '--set',
+        action='append',
+        default=[],
+        metavar='KEY=VALUE',
+        help='change a value of both recipes (JSON); may be repeated',
+    )
+    parser.add_argument('--workers', type=int, help='that render (default: number of CPUs)')
+    add_device_argument(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from surgseg_ros.data.prepared_folder import read_hash
+    from surgseg_ros.reproduction.shipped_weights import make_weights
+    from surgseg_ros.reproduction.shipped_weights import WeightsData
+
+    given = {each.name: getattr(arguments, each.name, None) for each in fields(WeightsData)}
+    data = WeightsData(**{name: value for name, value in given.items() if value is not None})
+    made = list(
+        make_weights(arguments.output, data, arguments.set, arguments.device, arguments.workers)
+    )
+    print(f'hash of the data: {read_hash(arguments.output / "data")}')
+    print('\n'.join(f'weights: {path}, scores: {path.with_suffix(".json")}' for path in made))
+    return 0

@@ -1,0 +1,54 @@
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+import json
+
+import pytest
+
+from surgseg_ros.cli import main
+from surgseg_ros.data.prepared_folder import read_hash
+from surgseg_ros.inference.checkpoints import list_shipped_checkpoints
+from surgseg_ros.inference.checkpoints import read_info
+from surgseg_ros.reproduction.shipped_weights import NETWORKS
+from surgseg_ros.training.recipe import list_recipes
+
+SMALL = (
+    *('--videos', '2', '--frames', '2', '--device', 'cpu', '--workers', '1'),
+    *('--set', 'size=[96,64]', '--set', 'batch_size=2', '--set', 'workers=0'),
+    *('--set', 'steps=2', '--set', 'validate_every=1', '--set', 'precision=fp32'),
+)
+
+
+def test_every_network_has_a_recipe():
+    assert {network.recipe for network in NETWORKS} <= set(list_recipes())
+    assert list_shipped_checkpoints()[0] == NETWORKS[0].name
+
+
+def test_one_command_makes_all_weights(tmp_path, capsys):
+    pytest.importorskip('mujoco', reason='rendering needs the simulation extra (mujoco)')
+    assert main(['weights', '--output', str(tmp_path), *SMALL]) == 0
+    digest = read_hash(tmp_path / 'data')
+    assert f'hash of the data: {digest}' in capsys.readouterr().out
+    for network, task in zip(NETWORKS, ('parts', 'types'), strict=True):
+        info = read_info(tmp_path / f'{network.name}.safetensors')
+        assert info.task == task
+        assert info.provenance['hash'] == digest
+        scores = json.loads((tmp_path / f'{network.name}.json').read_text())
+        assert scores['data_hash'] == digest
+        assert [line['step'] for line in scores['validations']] == [1, 2]
+    assert info.provenance['init']['checkpoint'] == 'mffnet_parts_sim.safetensors'
+    before = {path: path.read_bytes() for path in tmp_path.glob('*.safetensors')}
+    # What is there is kept, whether a run was interrupted or not.
+    assert main(['weights', '--output', str(tmp_path), *SMALL]) == 0
+    assert {path: path.read_bytes() for path in tmp_path.glob('*.safetensors')} == before
