@@ -28,9 +28,13 @@ from surgseg_ros.commands import models
 from surgseg_ros.commands import predict
 from surgseg_ros.commands import prepare
 from surgseg_ros.commands import reproduce
+from surgseg_ros.commands import score_real
 from surgseg_ros.commands import train
 
-COMMANDS = (predict, evaluate, prepare, train, adapt, reproduce, models, export, benchmark)
+COMMANDS = (
+    *(predict, evaluate, score_real, prepare, train, adapt, reproduce, models, export),
+    benchmark,
+)
 
 DESCRIPTION = 'Segment surgical instruments in endoscope images.'
 EPILOG = """examples:
@@ -39,14 +43,11 @@ EPILOG = """examples:
       --output positions/ --overlay
   surgseg evaluate --predictions labels/ --ground-truth masks/ --task binary
   surgseg evaluate --tracks --scenes crossing,reentry --output pictures/
-<<<<<<< HEAD
+  surgseg score-real --data real/ --checkpoint runs/first/best.safetensors --output scores/
   surgseg prepare --input endovis2017/ --output prepared/
   surgseg prepare --simulate --output simulated/ --videos 8 --frames 30
   surgseg train --recipe mffnet_cpu --data simulated/ --output runs/first
-=======
-  surgseg train --data datasets/simulated --output runs/first
   surgseg adapt --input surgery.mp4 --output surgery.safetensors
->>>>>>> labelfree
   surgseg models
   surgseg export --checkpoint model_0.pt --to safetensors --output model_0.safetensors
   surgseg benchmark --markdown benchmark.md --plot benchmark.png

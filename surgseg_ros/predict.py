@@ -27,6 +27,7 @@ from surgseg_ros.data.label_sets import LabelSet
 from surgseg_ros.inference.crop import BorderFinder
 from surgseg_ros.inference.crop import CropMode
 from surgseg_ros.inference.crop import size_of
+from surgseg_ros.inference.deadline import Variant
 from surgseg_ros.inference.segmenter import Segmenter
 from surgseg_ros.perception.overlay import draw_overlay
 
@@ -71,7 +72,7 @@ def predict(
         if frame.image is None:
             unreadable.append(frame.stem)
             continue
-        labels = _segment(frame.image, segmenter, crop, finder)
+        labels = segment_frame(frame.image, segmenter, crop, finder)
         write_image(output / f'{frame.stem}.png', labels * np.uint8(mask_factor))
         if overlay:
             picture = draw_overlay(frame.image, labels, segmenter.label_set)
@@ -97,10 +98,22 @@ def check_mask_factor(mask_factor: int, label_set: LabelSet) -> None:
         )
 
 
-def _segment(
-    image: np.ndarray, segmenter: Segmenter, crop: CropMode, finder: BorderFinder
+def segment_frame(
+    image: np.ndarray,
+    segmenter: Segmenter,
+    crop: CropMode,
+    finder: BorderFinder,
+    variant: Variant | None = None,
 ) -> np.ndarray:
-    """Return the (H, W) label image of a frame, background outside of the crop."""
+    """
+    Return the label image of a frame, background outside of the crop.
+
+    :param image: (H, W, 3) uint8 RGB
+    :param finder: of this camera, for automatic crops
+    :param variant: one of the segmenter's; ``None``: the best
+    :return: (H, W) uint8 class ids
+    :raises ValueError: if the frame is smaller than the crop
+    """
     region = crop.select_region(image, finder)
-    (result,) = segmenter.segment([region.cut(image)])
+    (result,) = segmenter.segment([region.cut(image)], variant=variant)
     return region.paste(result.label_image, size_of(image))

@@ -34,6 +34,7 @@ from released_sets import write
 from surgseg_ros.cli import main
 from surgseg_ros.data.datasets import open_dataset
 from surgseg_ros.data.image_files import read_image
+from surgseg_ros.data.prepared_folder import read_hash
 
 
 def prepare(source, output, *arguments):
@@ -50,6 +51,30 @@ def assert_equal_data(source, output, tasks=None):
         np.testing.assert_array_equal(raw.read_image(), prepared.read_image())
         for task in tasks or raw.labels:
             np.testing.assert_array_equal(raw.read_labels(task), prepared.read_labels(task))
+
+
+def test_the_hash_is_that_of_the_pixels(tmp_path):
+    """It sees every pixel of image and masks, but not how the files are compressed."""
+    released_sets.endovis2017_training(tmp_path / 's')
+    output = tmp_path / 'o'
+    assert prepare(tmp_path / 's', output) == 0
+    first = read_hash(output)
+    image_file = output / 'instrument_dataset_1' / 'images' / 'frame000.png'
+    image = cv2.imread(str(image_file))
+    assert cv2.imwrite(str(image_file), image, [cv2.IMWRITE_PNG_COMPRESSION, 0])
+    assert prepare(tmp_path / 's', output) == 0
+    assert read_hash(output) == first
+    image[3, 3, 1] ^= 1
+    assert cv2.imwrite(str(image_file), image)
+    assert prepare(tmp_path / 's', output) == 0
+    assert read_hash(output) != first
+    image_file.unlink()
+    mask_file = output / 'instrument_dataset_1' / 'parts_masks' / 'frame001.png'
+    pixels = cv2.imread(str(mask_file), cv2.IMREAD_UNCHANGED)
+    pixels[0, 0] = 0
+    assert cv2.imwrite(str(mask_file), pixels)
+    assert prepare(tmp_path / 's', output) == 0
+    assert read_hash(output) != first
 
 
 @pytest.mark.parametrize(
@@ -345,5 +370,13 @@ def test_simulated_videos(tmp_path, capsys):
     assert main([*arguments, '--workers', '2']) == 0
     assert hashes(tmp_path / 'o') == complete
 
+    found = read_hash(tmp_path / 'o')
+    assert len(found) == 64
+    assert f'hash of all pixels: {found}' in capsys.readouterr().out
+    again, other = ([*arguments[:3], str(tmp_path / name), *arguments[4:]] for name in 'pq')
+    assert main(again) == 0
+    assert read_hash(tmp_path / 'p') == found
+    assert main([*other, '--seed', '1']) == 0
+    assert read_hash(tmp_path / 'q') != found
     assert main([*arguments, '--seed', '1']) == 1
     assert 'was begun with other settings' in capsys.readouterr().err

@@ -196,7 +196,9 @@ def _run_simulation(arguments: argparse.Namespace) -> int:
 
 
 def _print_videos(videos: Mapping[str, 'VideoSummary'], output: Path) -> None:
-    """Print for every task the share of the pixels of each class by video."""
+    """Print the share of the pixels of each class by video for every task, and the hash."""
+    from surgseg_ros.data.prepared_folder import read_hash
+
     frames = sum(video.frames for video in videos.values())
     print(f'{frames} images of {len(videos)} videos in {output}')
     tasks = list(next(iter(videos.values())).pixels)
@@ -207,6 +209,7 @@ def _print_videos(videos: Mapping[str, 'VideoSummary'], output: Path) -> None:
     for task in tasks:
         print(f'\n{task}, % of the pixels')
         print(format_table(_rows_of_task(videos, task)))
+    print(f'\nhash of all pixels: {read_hash(output)}')
 
 
 def _rows_of_task(videos: Mapping[str, 'VideoSummary'], task: str) -> list[list[str]]:

@@ -29,6 +29,7 @@ EPILOG = """examples:
   surgseg train --recipe islam2019 --show
   surgseg prepare --simulate --output simulated --videos 40 --frames 40 --size 320x256
   surgseg train --recipe mffnet_cpu --data simulated --output runs/first
+  surgseg train --recipe mffnet_types_sim --init runs/parts/best.safetensors --data simulated ...
   surgseg train --recipe rasnet --data endovis2017 --output runs/rasnet --set batch_size=4
   surgseg train --recipe islam2019 --data endovis2017 --output runs/islam --devices 4
   torchrun --nnodes 2 --nproc-per-node 4 ... --no-python surgseg train --recipe islam2019 ...
@@ -64,6 +65,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         '--validation', type=Path, help="data set that validates, instead of the recipe's split"
     )
     parser.add_argument('--output', type=Path, help='folder for weights, state and logs')
+    parser.add_argument(
+        '--init',
+        metavar='CHECKPOINT',
+        help='start from the weights of a file or a shipped checkpoint, as far as they fit; the '
+        'same as --set init=CHECKPOINT',
+    )
     parser.add_argument(
         '--set',
         action='append',
@@ -103,7 +110,8 @@ def _run(arguments: argparse.Namespace) -> int:
     missing = missing_options(arguments, *needed)
     if missing:
         raise ValueError(f'train needs {missing}; --list shows the recipes')
-    recipe = load_recipe(arguments.recipe, arguments.set)
+    init = [] if arguments.init is None else [f'init={json.dumps(arguments.init)}']
+    recipe = load_recipe(arguments.recipe, [*arguments.set, *init])
     if arguments.show:
         _print_recipe(arguments.recipe)
         return 0

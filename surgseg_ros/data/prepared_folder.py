@@ -23,6 +23,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import field
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -128,14 +129,18 @@ class PreparedFolder:
         """
         Count what was written, by reading it, and store that in ``dataset.json``.
 
+        There its ``hash`` tells equal data sets from others, however their files are compressed:
+        SHA-256 over a line a sample, in order of the names, with the SHA-256 of the decoded pixels
+        of its image and of its masks as they are stored.
+
         :param crops: of the source's videos
         :param workers: threads
         :return: by video
         """
         samples = LAYOUT.list_samples(self.root).samples
-        counted = map_in_threads(self._count, samples, workers, 'count', 'image')
+        read = map_in_threads(self._read, samples, workers, 'count', 'image')
         videos: dict[str, VideoSummary] = {}
-        for sample, counts in zip(samples, counted, strict=True):
+        for sample, (counts, _) in zip(samples, read, strict=True):
             summary = videos.setdefault(sample.video, VideoSummary(crop=crops.get(sample.video)))
             summary.frames += 1
             for task, pixels in counts.items():
@@ -143,18 +148,29 @@ class PreparedFolder:
                 total = summary.pixels.setdefault(task, dict.fromkeys(names, 0))
                 for name, number in zip(names, pixels, strict=True):
                     total[name] += int(number)
-        described = {video: asdict(summary) for video, summary in videos.items()}
-        self._write_manifest({**self._manifest, 'videos': described})
+        lines = sorted(
+            f'{sample.name} {digest}\n' for sample, (_, digest) in zip(samples, read, strict=True)
+        )
+        self._write_manifest(
+            {
+                **self._manifest,
+                'hash': hashlib.sha256(''.join(lines).encode()).hexdigest(),
+                'videos': {video: asdict(summary) for video, summary in videos.items()},
+            }
+        )
         return videos
 
-    def _count(self, sample: Sample) -> dict[str, np.ndarray]:
-        """Return the number of pixels of each class, by task."""
+    def _read(self, sample: Sample) -> tuple[dict[str, np.ndarray], str]:
+        """Return the number of pixels of each class, by task, and the digest of all pixels."""
+        digest = hashlib.sha256()
+        _add_pixels(digest, sample.read_image())
         counts = {}
-        for task in self._formats:
+        for task, form in self._formats.items():
             num_classes = get_label_set(task).num_classes
             labels = sample.read_labels(task)
+            _add_pixels(digest, form.encode(labels))
             counts[task] = np.bincount(labels.ravel(), minlength=num_classes)[:num_classes]
-        return counts
+        return counts, digest.hexdigest()
 
     def _paths(self, video: str, stem: str) -> list[Path]:
         """Return the image file, then the mask of every task."""
@@ -184,3 +200,16 @@ class PreparedFolder:
         unfinished = self.root / f'.unfinished-{MANIFEST}'
         unfinished.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
         os.replace(unfinished, self.root / MANIFEST)
+
+
+def read_hash(root: Path) -> str | None:
+    """Return the hash of a finished data set, see :meth:`PreparedFolder.finish`, or ``None``."""
+    path = root / MANIFEST
+    if not path.is_file():
+        return None
+    return json.loads(path.read_text(encoding='utf-8')).get('hash')
+
+
+def _add_pixels(digest: 'hashlib._Hash', pixels: np.ndarray) -> None:
+    digest.update(repr(pixels.shape).encode())
+    digest.update(np.ascontiguousarray(pixels).data)

@@ -103,6 +103,22 @@ def shrink(picture: np.ndarray) -> np.ndarray:
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
+def fit_into(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """
+    Return an image or a label image that just fits into a size, its aspect ratio kept.
+
+    :param pixels: (H, W, 3) uint8 RGB, or (H, W) uint8 class ids, which are not mixed
+    :param size: (width, height)
+    """
+    height, width = pixels.shape[:2]
+    factor = min(size[0] / width, size[1] / height)
+    fitting = max(round(width * factor), 1), max(round(height * factor), 1)
+    for_pictures = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    return cv2.resize(
+        pixels, fitting, interpolation=cv2.INTER_NEAREST if pixels.ndim == 2 else for_pictures
+    )
+
+
 def draw_caption(width: int, text: str) -> np.ndarray:
     """Return a strip (:data:`CAPTION_HEIGHT`, width, 3) uint8 RGB with a line of text."""
     strip = np.full((CAPTION_HEIGHT, width, 3), _BACKGROUND, np.uint8)

@@ -50,11 +50,13 @@ class ShownFrame:
     :param frame: labels
     :param score: its ``dice_ternaus``
     :param image: (H, W, 3) uint8 RGB
+    :param told: stands above the prediction; empty: that Dice
     """
 
     frame: LabeledFrame
     score: float
     image: np.ndarray
+    told: str = ''
 
 
 def draw_confusion_matrix(confusion: np.ndarray, label_set: LabelSet) -> np.ndarray:
@@ -102,13 +104,12 @@ def draw_worst_frames(frames: Iterable[ShownFrame], label_set: LabelSet) -> np.n
 def _draw_row(shown: ShownFrame, label_set: LabelSet) -> np.ndarray:
     frame = shown.frame
     truth = np.where(frame.truth == UNLABELED, np.uint8(0), frame.truth)
-    told = 'no prediction' if frame.prediction is None else 'prediction'
+    kind = 'no prediction' if frame.prediction is None else 'prediction'
+    told = shown.told or f'Dice {100 * shown.score:.1f} %'
     cells = {
         frame.name: shown.image,
         'truth': draw_overlay(shown.image, truth, label_set),
-        f'{told}, Dice {100 * shown.score:.1f} %': draw_overlay(
-            shown.image, frame.prediction_or_background(), label_set
-        ),
+        f'{kind}, {told}': draw_overlay(shown.image, frame.prediction_or_background(), label_set),
     }
     small = {text: shrink(cell) for text, cell in cells.items()}
     return np.hstack(

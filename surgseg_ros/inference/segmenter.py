@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 import logging
 import os
+from pathlib import Path
 import subprocess
 import threading
 import time
@@ -201,6 +202,11 @@ class Segmenter:
             )
             for branch in dict.fromkeys(variant.branch for variant in self.variants)
         }
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """Return the file or folder that the weights come from."""
+        return self._path
 
     @property
     def device(self) -> str:

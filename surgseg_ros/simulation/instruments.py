@@ -54,6 +54,8 @@ class Material:
     :param gloss: sharpness of the highlight: 0 dull .. 1 polished
     :param fiber: strength of brushing and fibers along the axis, 0..1
     :param bump: roughness of the surface normal, 0..1
+    :param facets: how much the surface consists of small plates, slots and screws, 0..1
+    :param imprint: visibility of print along the axis: 1 white, -1 black
     """
 
     color: tuple[float, float, float]
@@ -62,6 +64,8 @@ class Material:
     gloss: float
     fiber: float
     bump: float
+    facets: float = 0.0
+    imprint: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -87,14 +91,29 @@ class GeomLabel:
 
 @dataclass(frozen=True)
 class Look:
-    """The materials of one instrument."""
+    """
+    The materials of one instrument, and which one of its kind it is.
+
+    :param shaft: tube
+    :param sleeve: the tube's end at the wrist
+    :param wrist: plates and cables
+    :param core: what is seen between the plates
+    :param pin: axes, rings and cables
+    :param jaw: blades and rails
+    :param insert: insulators and colored jaws
+    :param variant: 0..1, chooses among the forms that instruments of one class have
+    :param cover: of the sheath over the wrist, if the instrument wears one
+    """
 
     shaft: Material
     sleeve: Material
     wrist: Material
+    core: Material
     pin: Material
     jaw: Material
     insert: Material
+    variant: float = 0.0
+    cover: Material | None = None
 
 
 @dataclass(frozen=True)
@@ -168,6 +187,8 @@ class InstrumentBuilder:
         self._add_shaft(shaft)
         wrist = self._jointed(shaft, 'wrist_pitch', (1, 0, 0))
         self._add_wrist(wrist)
+        if self.look.cover is not None:
+            self._add_cover(shaft, wrist, self.look.cover)
         for side, joint in ((1.0, 'jaw_a'), (-1.0, 'jaw_b')):
             jaw = self._jointed(wrist, joint, (0, 1, 0), offset=(0, 0, self._kind.wrist_length))
             self._kind.add_jaw(self, jaw, side)
@@ -291,7 +312,7 @@ class InstrumentBuilder:
             body,
             mujoco.mjtGeom.mjGEOM_ELLIPSOID,
             WRIST,
-            look.wrist,
+            look.core,
             (radius * 0.62, radius * 0.78, length * 0.42),
             (0, 0, length * 0.42),
         )
@@ -332,6 +353,18 @@ class InstrumentBuilder:
             (0, 0, length),
             axis=(0, 1, 0),
         )
+
+    def _add_cover(self, shaft: mujoco.MjsBody, wrist: mujoco.MjsBody, material: Material) -> None:
+        """Add a sheath from the end of the shaft to the jaws, as monopolar instruments wear."""
+        radius, length = self.radius, self._kind.wrist_length
+        along = np.linspace(0, 1, 7)
+        path = _straight(0.0, -0.0125, 7)
+        wide = radius * np.interp(along, (0, 0.08, 0.2, 1), (1.02, 1.14, 1.08, 1.08))
+        self.add_mesh(shaft, SHAFT, material, sweep(path, wide, wide, squareness=2))
+        self.add_geom(wrist, mujoco.mjtGeom.mjGEOM_SPHERE, WRIST, material, (radius * 1.08,))
+        path = _straight(length + 0.003, 0.0, 7)
+        narrow = radius * np.interp(along, (0, 0.7, 1), (1.08, 0.98, 0.6))
+        self.add_mesh(wrist, WRIST, material, sweep(path, narrow, narrow, squareness=2))
 
 
 def geom_group(instrument_id: int) -> int:
@@ -455,8 +488,27 @@ def _fenestrated(
     )
 
 
+def _blade(
+    builder: InstrumentBuilder,
+    body: mujoco.MjsBody,
+    side: float,
+    length: float,
+    widths: tuple[float, ...],
+    thickness: float,
+) -> None:
+    """Add a hinge and a solid jaw, as wide as ``widths`` say at equal distances."""
+    _add_hinge(builder, body, side, 0.004)
+    width = np.array(widths)
+    path = _straight(length, 0.003, len(width))
+    mesh = sweep(path, thickness * width / width.max(), width)
+    builder.add_mesh(body, CLASPER, builder.look.jaw, _shifted(mesh, side * thickness))
+
+
 def _bipolar_jaw(builder: InstrumentBuilder, body: mujoco.MjsBody, side: float) -> None:
-    _fenestrated(builder, body, side, 0.0065, 0.0205, 0.0020, 0.00065, 0.00075)
+    if builder.look.variant < 0.5:
+        _fenestrated(builder, body, side, 0.0065, 0.0205, 0.0020, 0.00065, 0.00075)
+    else:
+        _blade(builder, body, side, 0.0205, (0.0018, 0.0019, 0.0016, 0.0012, 0.0006), 0.0011)
     builder.add_geom(
         body,
         mujoco.mjtGeom.mjGEOM_ELLIPSOID,
@@ -468,7 +520,8 @@ def _bipolar_jaw(builder: InstrumentBuilder, body: mujoco.MjsBody, side: float) 
 
 
 def _prograsp_jaw(builder: InstrumentBuilder, body: mujoco.MjsBody, side: float) -> None:
-    _fenestrated(builder, body, side, 0.0045, 0.0185, 0.0033, 0.00095, 0.0010)
+    half_width = 0.0033 if builder.look.variant < 0.6 else 0.0026
+    _fenestrated(builder, body, side, 0.0045, 0.0185, half_width, 0.00095, 0.0010)
 
 
 def _retractor_jaw(builder: InstrumentBuilder, body: mujoco.MjsBody, side: float) -> None:
@@ -517,6 +570,39 @@ def _scissors_jaw(builder: InstrumentBuilder, body: mujoco.MjsBody, side: float)
     )
 
 
+def _other_jaw(builder: InstrumentBuilder, body: mujoco.MjsBody, side: float) -> None:
+    variant = builder.look.variant
+    if variant < 0.35:
+        _stapler_jaw(builder, body, side)
+    elif variant < 0.65:
+        _blade(builder, body, side, 0.0200, (0.0016, 0.0017, 0.0017, 0.0022, 0.0024), 0.0016)
+    elif side > 0:
+        _hook(builder, body)
+
+
+def _stapler_jaw(builder: InstrumentBuilder, body: mujoco.MjsBody, side: float) -> None:
+    _add_hinge(builder, body, side, 0.004)
+    path = _straight(0.0200, 0.001, 6)
+    width = np.array([0.0034, 0.0036, 0.0036, 0.0036, 0.0034, 0.0024])
+    material = builder.look.jaw if side > 0 else builder.look.insert
+    mesh = sweep(path, width * 0.55, width, squareness=4)
+    builder.add_mesh(body, CLASPER, material, _shifted(mesh, side * 0.0021))
+
+
+def _hook(builder: InstrumentBuilder, body: mujoco.MjsBody) -> None:
+    """Add the single bent wire of a cautery hook, on an insulated foot."""
+    radius = builder.radius
+    foot = radius * np.array([0.62, 0.62, 0.5, 0.25])
+    mesh = sweep(_straight(0.007, -0.001, 4), foot, foot, squareness=2)
+    builder.add_mesh(body, CLASPER, builder.look.insert, mesh)
+    bend = np.linspace(0, 0.5 * np.pi, 5)
+    path = np.zeros((9, 3))
+    path[:4, 2] = np.linspace(0.006, 0.0162, 4)
+    path[4:, 2] = 0.0167 + 0.003 * np.sin(bend)
+    path[4:, 1] = 0.003 * (1 - np.cos(bend))
+    builder.add_mesh(body, CLASPER, builder.look.jaw, sweep(path, 0.0006, 0.0007, squareness=2))
+
+
 INSTRUMENT_TYPES: dict[str, InstrumentType] = {
     kind.class_name: kind
     for kind in (
@@ -526,6 +612,7 @@ INSTRUMENT_TYPES: dict[str, InstrumentType] = {
         InstrumentType('vessel sealer', 0.0110, 0.0205, 0.8, _vessel_sealer_jaw),
         InstrumentType('grasping retractor', 0.0095, 0.0310, 1.0, _retractor_jaw),
         InstrumentType('monopolar curved scissors', 0.0090, 0.0160, 0.9, _scissors_jaw, 0.0042),
+        InstrumentType('other', 0.0095, 0.0200, 0.9, _other_jaw),
     )
 }
 """The simulated instruments by their class name in the label set ``types``."""

@@ -40,6 +40,11 @@ _SHAFT_RADIUS_M = 0.004
 _CAP_TOLERANCE_M = 2e-5
 _DEPTH_EDGE = 0.02
 _BUMP = 0.25
+_FACET_TILT = 0.5
+_NUM_PLATES = 200
+_PLATE_PX = (8.0, 90.0)
+_INK = 0.6
+_LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'
 _ENVIRONMENT_SIZE = 192
 _BLOOD = np.array([[0.14], [0.004], [0.005]], np.float32)
 
@@ -94,10 +99,15 @@ class ObjectShader:
         position = np.ascontiguousarray(points.reshape(-1, 3)[index].T)
         material = {name: column[..., geom] for name, column in self._material.items()}
         local, normal = self._surface(index, geom, position, depth, eye)
-        fiber, grain_x, grain_y, stain = self._fetch_noise(geom, local)
+        fiber, grain_x, grain_y, stain, plate, plate_x, plate_y, text = self._fetch_noise(
+            geom, local
+        )
         turn = eye.rotation.astype(np.float32)
         bump = material['bump'] * np.float32(_BUMP)
-        normal += (grain_x * bump) * turn[:, :1] + (grain_y * bump) * turn[:, 1:2]
+        facets = material['facets']
+        tilt = facets * np.float32(_FACET_TILT)
+        normal += (grain_x * bump + plate_x * tilt) * turn[:, :1]
+        normal += (grain_y * bump + plate_y * tilt) * turn[:, 1:2]
         normal /= np.sqrt(_dot(normal, normal))
 
         to_light = eye.light.astype(np.float32)[:, None] - position
@@ -112,8 +122,11 @@ class ObjectShader:
         mirror = np.clip(_dot(normal, half), 0, 1)
 
         blood = self._blood(stain)
-        metal = material['metal'] * (1 - np.float32(0.7) * blood)
-        color = material['color'] * (1 + material['fiber'] * (2 * fiber - 1))
+        bare = 1 - facets * (1 - plate)
+        metal = material['metal'] * (1 - np.float32(0.7) * blood) * bare
+        color = material['color'] * (1 + material['fiber'] * (2 * fiber - 1)) * bare
+        imprint = text * np.abs(material['imprint'])
+        color += imprint * (np.float32(_INK) * (material['imprint'] > 0) - color)
         color += blood * (_BLOOD - color)
         image = color * (
             (facing * light + np.float32(self._options.ambient)) * (1 - np.float32(0.6) * metal)
@@ -121,7 +134,7 @@ class ObjectShader:
         reflected = self._reflections(2 * _dot(normal, to_eye) * normal - to_eye, turn)
         image += (metal * np.minimum(light, 2)) * reflected
         exponent = np.exp2(2 + 6 * material['gloss'])
-        image += material['highlight'] * np.power(mirror, exponent) * light
+        image += material['highlight'] * bare * np.power(mirror, exponent) * light
         return np.maximum(image, 0).T
 
     def _blood(self, stain: np.ndarray) -> np.ndarray:
@@ -201,7 +214,7 @@ class ObjectShader:
         ).astype(np.float32)
 
     def _fetch_noise(self, geom: np.ndarray, local: np.ndarray) -> np.ndarray:
-        """Return (4, n) fiber, two grains and stain at positions on the surfaces."""
+        """Return the (8, n) planes of :func:`_surface_noise` at positions on the surfaces."""
         around = np.where(
             self._kind[geom] == _CYLINDER,
             np.arctan2(local[1], local[0]) * np.float32(_SHAFT_RADIUS_M),
@@ -227,7 +240,7 @@ def _material_table(scene: Scene) -> dict[str, np.ndarray]:
     count = scene.model.ngeom
     table = {
         name: np.zeros(count, np.float32)
-        for name in ('metal', 'highlight', 'gloss', 'fiber', 'bump')
+        for name in ('metal', 'highlight', 'gloss', 'fiber', 'bump', 'facets', 'imprint')
     }
     table['color'] = np.zeros((3, count), np.float32)
     for label in scene.labels:
@@ -238,7 +251,12 @@ def _material_table(scene: Scene) -> dict[str, np.ndarray]:
 
 
 def _surface_noise(rng: np.random.Generator) -> np.ndarray:
-    """Return (N, N, 4) float32: fibers along the rows, two grains, and stains, 0..1 or -1..1."""
+    """
+    Return what varies on surfaces, rows along the axis of a geom.
+
+    :return: (N, N, 8) float32: fibers, two grains, stains, brightness and tilts of plates, and
+        print; grains and tilts -1..1, the others 0..1
+    """
     size = _NOISE_SIZE
     streaks, flecks = (
         cv2.resize(
@@ -250,7 +268,42 @@ def _surface_noise(rng: np.random.Generator) -> np.ndarray:
     )
     grain = [fractal_noise(rng, size, 32, 3) for _ in range(2)]
     stain = 0.5 + 0.5 * fractal_noise(rng, size, 5, 5)
-    return np.stack((0.5 * streaks + 0.5 * flecks, *grain, stain), axis=-1)
+    fiber = 0.5 * streaks + 0.5 * flecks
+    return np.stack((fiber, *grain, stain, *_plates(rng), _print(rng)), axis=-1)
+
+
+def _plates(rng: np.random.Generator) -> list[np.ndarray]:
+    """Return brightness 0..1 and two tilts -1..1 of overlapping plates with dark gaps."""
+    size = _NOISE_SIZE
+    tone = np.full((size, size), 0.8, np.float32)
+    tilts = [np.zeros((size, size), np.float32) for _ in range(2)]
+    for _ in range(_NUM_PLATES):
+        center = tuple(rng.integers(0, size, 2).tolist())
+        extent = rng.uniform(*_PLATE_PX, 2)
+        if rng.random() < 0.2:
+            extent[:] = extent.min()
+            turned = cv2.ellipse2Poly(center, (int(extent[0] / 2),) * 2, 0, 0, 360, 30)
+        else:
+            box = (center, tuple(extent.tolist()), float(rng.choice((0, 90, rng.uniform(0, 180)))))
+            turned = np.round(cv2.boxPoints(box)).astype(np.int32)
+        value = float(rng.choice((rng.uniform(0.0, 0.25), rng.uniform(0.5, 1.0))))
+        cv2.fillConvexPoly(tone, turned, value)
+        cv2.polylines(tone, [turned], True, 0.1, 2)
+        for tilt in tilts:
+            cv2.fillConvexPoly(tilt, turned, float(rng.uniform(-1, 1)))
+    return [tone, *tilts]
+
+
+def _print(rng: np.random.Generator) -> np.ndarray:
+    """Return lines of text, 1 where there is ink."""
+    size = _NOISE_SIZE
+    ink = np.zeros((size, size), np.uint8)
+    for row in (size // 4, 3 * size // 4):
+        word = ''.join(rng.choice(list(_LETTERS), int(rng.integers(3, 9))))
+        start = (int(rng.integers(0, size // 3)), row)
+        font = cv2.FONT_HERSHEY_SIMPLEX
+        cv2.putText(ink, word, start, font, rng.uniform(1.0, 2.5), 255, 4, cv2.LINE_AA)
+    return ink.T.astype(np.float32) / 255
 
 
 def _environment(

@@ -38,9 +38,13 @@ INSTRUMENT_NAMES = (
     'vessel sealer',
     'grasping retractor',
     'monopolar curved scissors',
+    'other',
 )
 
-TISSUE_NAMES = ('peritoneum', 'bowel', 'liver', 'fat', 'kidney', 'pale')
+TISSUE_NAMES = (
+    *('peritoneum', 'bowel', 'liver', 'fat', 'kidney', 'pale'),
+    *('spleen', 'omentum', 'mucosa', 'fascia', 'dark', 'bruised'),
+)
 
 BORDER_NAMES = ('none', 'frame', 'rounded', 'circle', 'small circle', 'pillar')
 
@@ -78,6 +82,9 @@ class SceneOptions:
     :param fat: share of the surface under yellow fat
     :param relief: height of folds and bulges
     :param lobules: how much the surface consists of rounded lobes
+    :param bodies: how many rounded organs, loops and cords lie on the surface
+    :param char: what cautery has burnt
+    :param texture: fineness of the tissue's wet structure: 0 smooth .. 1 rough
     :param vessels: density of the vessels
     :param wetness: strength of the highlights on tissue
     :param cavity: depth of dark gaps
@@ -159,6 +166,9 @@ class SceneOptions:
     fat: float = 0.15
     relief: float = 0.5
     lobules: float = 0.3
+    bodies: float = 0.0
+    char: float = 0.0
+    texture: float = 0.5
     vessels: float = 0.5
     wetness: float = 0.5
     cavity: float = 0.4
@@ -254,6 +264,9 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     'fat': (0.0, 1.0),
     'relief': (0.0, 1.0),
     'lobules': (0.0, 1.0),
+    'bodies': (0.0, 1.0),
+    'char': (0.0, 1.0),
+    'texture': (0.0, 1.0),
     'vessels': (0.0, 1.0),
     'wetness': (0.0, 1.0),
     'cavity': (0.0, 1.0),
@@ -365,19 +378,22 @@ class Choice:
 
 
 RANDOMIZATION: Mapping[str, Uniform | Gains | Choice] = {
-    'focal_length': Uniform(850.0, 1350.0),
-    'num_instruments': Choice((0, 1, 2, 3), (0.04, 0.2, 0.5, 0.26)),
-    'instrument_scale': Uniform(0.8, 1.15),
-    'instrument_distance': Uniform(0.65, 1.05),
+    'focal_length': Uniform(850.0, 1500.0),
+    'num_instruments': Choice((0, 1, 2, 3), (0.1, 0.2, 0.45, 0.25)),
+    'instrument_scale': Uniform(0.75, 1.3),
+    'instrument_distance': Uniform(0.5, 1.05),
     'motion': Uniform(0.5, 2.0),
     'camera_motion': Uniform(0.0, 0.004),
-    'distance': Uniform(0.055, 0.15),
+    'distance': Uniform(0.045, 0.15),
     'tilt': Uniform(0.0, 0.95),
     'tissue': Choice(TISSUE_NAMES),
     'second_tissue': Choice(TISSUE_NAMES),
     'fat': Uniform(0.05, 0.6, 0.5),
     'relief': Uniform(0.1, 1.0),
     'lobules': Uniform(0.0, 1.0, 0.7, power=2.0),
+    'bodies': Uniform(0.1, 1.0, 0.65),
+    'char': Uniform(0.05, 1.0, 0.15, power=2.0),
+    'texture': Uniform(0.0, 1.0),
     'vessels': Uniform(0.05, 1.0, 0.9),
     'wetness': Uniform(0.1, 1.0),
     'cavity': Uniform(0.1, 1.0, 0.6),

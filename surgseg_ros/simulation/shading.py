@@ -204,7 +204,7 @@ def _tissue_detail(rng: np.random.Generator, options: SceneOptions) -> np.ndarra
     if options.backdrop != 'tissue':
         height, noise = backdrop_detail(options, make_rng(options.seed, Stream.BACKDROP, 1))
     padded = np.pad(height, 1, mode='wrap')
-    steep = (0.1 + 0.3 * options.wetness) * 127.5 / _DETAIL_STEEPNESS
+    steep = (0.1 + 0.3 * options.wetness) * 2 * options.texture * 127.5 / _DETAIL_STEEPNESS
     planes = [
         cv2.Sobel(padded, cv2.CV_32F, *axis, scale=steep)[1:-1, 1:-1] + 127.5
         for axis in ((1, 0), (0, 1))

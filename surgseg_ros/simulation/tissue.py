@@ -16,6 +16,7 @@
 """Procedural anatomy: relief, color, vessels, blood and wetness of the tissue."""
 
 from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -45,11 +46,18 @@ _PALETTES = {
     'fat': ((234, 188, 142), (222, 148, 112)),
     'kidney': ((166, 128, 130), (140, 92, 104)),
     'pale': ((236, 198, 178), (218, 150, 128)),
+    'spleen': ((112, 52, 66), (84, 34, 48)),
+    'omentum': ((224, 158, 84), (196, 118, 58)),
+    'mucosa': ((230, 128, 118), (206, 84, 84)),
+    'fascia': ((226, 206, 200), (206, 164, 160)),
+    'dark': ((72, 34, 30), (46, 18, 18)),
+    'bruised': ((150, 120, 132), (108, 78, 100)),
 }
 _FAT = ((238, 196, 150), (226, 156, 122))
 _BLOOD = (104, 8, 10)
 _ARTERY = (172, 26, 30)
 _VEIN = (96, 42, 78)
+_CHAR = ((38, 24, 16), (150, 112, 84))
 
 
 @dataclass(frozen=True)
@@ -80,12 +88,14 @@ class _Anatomy:
     :param organ: 0 on the first organ, 1 on the second
     :param bands: raised ligaments, 0..1
     :param crease: light left in creases and along the border of the organs, 0..1
+    :param bodies: outline, 0..1, and palette of each organ that lies on the surface
     """
 
     height: np.ndarray
     organ: np.ndarray
     bands: np.ndarray
     crease: np.ndarray
+    bodies: list[tuple[np.ndarray, str]]
 
 
 def make_tissue(options: SceneOptions, rng: np.random.Generator) -> Tissue:
@@ -97,18 +107,21 @@ def make_tissue(options: SceneOptions, rng: np.random.Generator) -> Tissue:
     :param rng: decides everything random
     """
     size = TEXTURE_SIZE
-    shape_rng, vessel_rng, blood_rng, fine_rng, color_rng = rng.spawn(5)
+    shape_rng, vessel_rng, blood_rng, fine_rng, color_rng, body_rng, char_rng = rng.spawn(7)
     anatomy = _grow_anatomy(shape_rng, size, options)
+    anatomy = _add_bodies(body_rng, anatomy, options.bodies)
     vessels = [
         _vessels(vessel_rng, size, options.vessels, thickness) for thickness in (0.7, 1.2, 2.6)
     ]
-    blood = _patches(blood_rng, size, options.blood)
+    blood = _patches(blood_rng, size, options.blood, blood_rng.uniform(0.03, 0.25))
     fine = 0.0002 * fractal_noise(fine_rng, size, 90, 3)
     fine += 0.0004 * fractal_noise(fine_rng, size, 24, 2)
     fine *= (0.4 + options.wetness) * (1 - 0.8 * blood)
-    wet = smoothstep(fractal_noise(fine_rng, size, 10, 5) + 0.1, 0.3)
+    wet = smoothstep(fractal_noise(fine_rng, size, 10, 5) + fine_rng.uniform(-0.3, 0.15), 0.3)
     gloss = options.wetness * (0.15 + 0.85 * wet) + 0.4 * blood
     albedo = _albedo(color_rng, options, anatomy, vessels, blood)
+    if options.char:
+        albedo = _burn(char_rng, albedo, options.char)
     return Tissue(
         cv2.resize(anatomy.height, (RELIEF_SIZE, RELIEF_SIZE), interpolation=cv2.INTER_AREA),
         cv2.merge((*cv2.split(albedo), cv2.convertScaleAbs(gloss, alpha=255))),
@@ -136,7 +149,64 @@ def _grow_anatomy(rng: np.random.Generator, size: int, options: SceneOptions) ->
     height -= options.cavity * _MAX_CAVITY_M * _gaps(rng, size)
     seam = np.exp(-((border / 0.04) ** 2)) * to_unit(fractal_noise(rng, size, 9, 3))
     crease = (1 - 0.45 * lobed * (1 - lobes)) * (1 - 0.35 * seam)
-    return _Anatomy(height, organ, bands, crease)
+    return _Anatomy(height, organ, bands, crease, [])
+
+
+def _add_bodies(rng: np.random.Generator, anatomy: _Anatomy, amount: float) -> _Anatomy:
+    """
+    Lay rounded organs on the surface: loops of bowel, cords, glands and bulges.
+
+    :param rng: source
+    :param anatomy: without them
+    :param amount: 0 none .. 1 up to eight
+    """
+    size = anatomy.height.shape[0]
+    height, crease = anatomy.height, anatomy.crease
+    bodies = []
+    for _ in range(round(amount * rng.uniform(0, 8))):
+        outline = _body_outline(rng, size // 2)
+        inside = cv2.distanceTransform(outline, cv2.DIST_L2, 3)
+        outside = cv2.distanceTransform(1 - outline, cv2.DIST_L2, 3)
+        reach = max(float(inside.max()), 1.0)
+        # Round in cross-section, so that the slope is steepest at the outline.
+        profile = np.sqrt(np.clip(1 - (1 - inside / reach) ** 2, 0, 1))
+        rise = profile * reach * np.float32(rng.uniform(0.3, 0.9) * 2 * SURFACE_SIZE_M / size)
+        rise = cv2.GaussianBlur(rise, (0, 0), 1.5)
+        shade = 1 - rng.uniform(0.2, 0.7) * np.exp(-outside / rng.uniform(2, 8))
+        shade = np.where(outline > 0, 0.6 + 0.4 * profile, shade).astype(np.float32)
+        height = height + cv2.resize(rise, (size, size))
+        crease = crease * cv2.resize(shade, (size, size))
+        soft = cv2.GaussianBlur(outline.astype(np.float32), (0, 0), 1.0)
+        bodies.append((soft, str(rng.choice(list(_PALETTES)))))
+    return replace(anatomy, height=height, crease=crease, bodies=bodies)
+
+
+def _body_outline(rng: np.random.Generator, size: int) -> np.ndarray:
+    """Return a (size, size) uint8 mask of a winding tube, or of a bulge."""
+    canvas = np.zeros((size, size), np.uint8)
+    # The endoscope looks at the middle.
+    start = rng.normal(size / 2, 0.14 * size, 2)
+    if rng.random() < 0.35:
+        axes = rng.uniform(0.02, 0.14, 2) * size
+        cv2.ellipse(canvas, (tuple(start), tuple(2 * axes), rng.uniform(0, 180)), 1, -1)
+        return (warp(rng, canvas.astype(np.float32), 0.02) > 0.5).astype(np.uint8)
+    steps = int(rng.integers(8, 60))
+    turns = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(0, rng.uniform(0.02, 0.3), steps))
+    path = start + np.cumsum(np.column_stack((np.cos(turns), np.sin(turns))) * 5.0, axis=0)
+    path -= path.mean(axis=0) - start
+    width = max(2, round(2 * size * 10 ** rng.uniform(-2.5, -1.35)))
+    cv2.polylines(canvas, [np.round(path).astype(np.int32)], False, 1, width)
+    return (warp(rng, canvas.astype(np.float32), 0.008) > 0.5).astype(np.uint8)
+
+
+def _burn(rng: np.random.Generator, albedo: np.ndarray, share: float) -> np.ndarray:
+    """Return coded colors with spots that cautery left: black with a pale rim."""
+    burnt = _patches(rng, albedo.shape[0], 0.25 * share, 0.03)
+    rim = np.clip(cv2.GaussianBlur(burnt, (0, 0), 6) * 2 - burnt, 0, 1)
+    color = albedo.astype(np.float32)
+    _blend(color, _CHAR[1], 0.6 * rim)
+    _blend(color, _CHAR[0], 0.9 * burnt)
+    return cv2.convertScaleAbs(color)
 
 
 def _hills(rng: np.random.Generator, size: int, options: SceneOptions) -> np.ndarray:
@@ -246,6 +316,9 @@ def _albedo(
     )
     fat = 0.9 * _patches(rng, coarse, options.fat, 0.15)
     _blend(color, _mixed(_jittered(rng, _FAT), mottling), fat)
+    for outline, palette in anatomy.bodies:
+        body = _mixed(_jittered(rng, _PALETTES[palette]), mottling)
+        _blend(color, body, cv2.resize(outline, (coarse, coarse)))
     color = np.asarray(cv2.resize(color, (size, size), interpolation=cv2.INTER_LINEAR))
     shown = (1 - 0.6 * cv2.resize(fat, (size, size))) * rng.uniform(0.6, 1.0)
     _blend(color, _VEIN, 0.6 * vessels[2] * shown)

@@ -63,7 +63,7 @@ class Adversary:
         with _frozen(bare), self._fabric.autocast():
             return generator_loss(bare(predicted_maps(logits, labels)))
 
-    def update(self, logits: Tensor, labels: Tensor, rate_factor: float) -> float:
+    def update(self, logits: Tensor, labels: Tensor, rate_factor: float) -> Tensor:
         """
         Take a step of the discriminator and return its loss.
 
@@ -79,7 +79,7 @@ class Adversary:
         self._optimizer.zero_grad(set_to_none=True)
         self._fabric.backward(loss)
         self._optimizer.step()
-        return loss.item()
+        return loss.detach()
 
     def state_dict(self) -> dict[str, Any]:
         """Return what is needed to go on."""

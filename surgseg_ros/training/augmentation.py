@@ -35,6 +35,7 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from surgseg_ros.data.label_sets import UNLABELED
+from surgseg_ros.training import image_changes
 
 FOG_COLOR = 215.0
 FOG_GRID = (4, 5)
@@ -76,8 +77,13 @@ def _skew(p: float, distortion: float) -> v2.Transform:
     return v2.RandomPerspective(distortion, p=p, fill=_FILL)
 
 
-def _affine(p: float, degrees: float, shear: float) -> v2.Transform:
-    return _with_probability(v2.RandomAffine(degrees=degrees, shear=shear, fill=_FILL), p)
+def _changed(change: type[v2.Transform]) -> Callable[..., v2.Transform]:
+    """Return a factory of a change that is applied with a probability."""
+
+    def make(p: float, **settings: Any) -> v2.Transform:
+        return _with_probability(change(**settings), p)
+
+    return make
 
 
 _FILL: dict[Any, Any] = {tv_tensors.Image: 0, tv_tensors.Mask: UNLABELED}
@@ -86,20 +92,33 @@ _FILL: dict[Any, Any] = {tv_tensors.Image: 0, tv_tensors.Mask: UNLABELED}
 CHANGES: Mapping[str, Callable[..., v2.Transform]] = {
     'flip_horizontal': lambda p: v2.RandomHorizontalFlip(p),
     'flip_vertical': lambda p: v2.RandomVerticalFlip(p),
-    'affine': _affine,
+    'affine': _changed(image_changes.Affine),
     'skew': _skew,
+    'random_filter': _changed(image_changes.RandomFilter),
     'color': lambda p, brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0: _with_probability(
         v2.ColorJitter(brightness, contrast, saturation, hue), p
     ),
-    'hue': lambda p, hue: _with_probability(v2.ColorJitter(hue=hue), p),
+    'hue': _changed(image_changes.Hue),
     'brightness': lambda p, amount: _with_probability(v2.ColorJitter(brightness=amount), p),
+    'gamma': _changed(image_changes.Gamma),
+    'channel_gain': _changed(image_changes.ChannelGain),
     'gray': lambda p: v2.RandomGrayscale(p),
     'blur': lambda p, kernel_size, sigma: _with_probability(
         v2.GaussianBlur(kernel_size, sigma=tuple(sigma)), p
     ),
     'fog': lambda p, strength: _with_probability(Fog(tuple(strength)), p),
+    'noise': _changed(image_changes.Noise),
+    'sharpen': _changed(image_changes.Sharpen),
+    'downscale': _changed(image_changes.Downscale),
+    'jpeg': _changed(image_changes.Jpeg),
+    'cover': _changed(image_changes.Cover),
 }
-"""Changes by name, in the order in which they are applied; a lone number is a probability."""
+"""
+Changes by name, in the order in which they are applied; a lone number is a probability.
+
+The order is that of the image's way: surfaces, light, lens, sensor, processor, transmission, and
+what a console draws on top.
+"""
 
 CUTS: Mapping[str, Callable[..., v2.Transform]] = {
     'resized': lambda size, scale, ratio: v2.RandomResizedCrop(
@@ -134,7 +153,6 @@ class Augmentation:
             _make(CUTS[name], name, settings, size=list(size)) for name, settings in cut.items()
         ]
         cuts = cuts or [v2.Resize(list(size), antialias=True)]
-        # In the order of the table: colors before blur and fog, as light and lens have it.
         made = [_make(CHANGES[name], name, changes[name]) for name in CHANGES if name in changes]
         self._transform = v2.Compose([*cuts, *made])
 

@@ -28,8 +28,10 @@ import surgseg_ros.models.torchvision_import  # noqa: F401
 from lightning_fabric import Fabric
 from lightning_fabric.loggers import TensorBoardLogger
 
+from surgseg_ros.data.parallel import default_workers
 from surgseg_ros.inference.devices import select_device
 from surgseg_ros.inference.devices import select_training_precision
+from surgseg_ros.training.recipe import ALL_CPUS
 
 FABRIC_PRECISIONS = {'fp32': '32-true', 'bf16': 'bf16-mixed', 'fp16': '16-mixed'}
 
@@ -68,3 +70,13 @@ def is_first_process() -> bool:
     return int(os.environ.get('RANK', os.environ.get('SLURM_PROCID', 0))) == 0 and (
         int(os.environ.get('LOCAL_RANK', 0)) == 0
     )
+
+
+def count_workers(workers: int, processes: int) -> int:
+    """
+    Return how many processes prepare images for one training process.
+
+    :param workers: of the recipe, :data:`surgseg_ros.training.recipe.ALL_CPUS` for one a CPU
+    :param processes: training processes on this computer, which share its CPUs
+    """
+    return max(default_workers() // processes, 1) if workers == ALL_CPUS else workers

@@ -45,6 +45,7 @@ LOSSES = ('cross_entropy', 'ternaus', 'rasnet')
 OPTIMIZERS = ('adam', 'adamw')
 SCHEDULES = ('constant', 'poly', 'step')
 BEST_METRICS = ('dice', 'loss')
+ALL_CPUS = -1
 PRECISIONS = ('auto', 'fp32', 'bf16', 'fp16')
 
 
@@ -78,6 +79,10 @@ class Recipe:
     :param batch_size: images a step, of all processes together
     :param epochs: passes over the training images
     :param steps: optimizer steps, instead of epochs, unless 0; setting epochs sets it to 0
+    :param init: checkpoint whose weights the training starts from, as far as they fit: the name
+        of a shipped one or a path; empty: random weights
+    :param weight_average: share of the average of the weights that each step keeps, such as 0.999;
+        the average is validated and saved instead of the weights themselves; 0: no average
     :param optimizer: ``'adam'`` or ``'adamw'``
     :param learning_rate: at the start
     :param betas: of the optimizer; the first is what the papers call momentum
@@ -99,7 +104,8 @@ class Recipe:
     :param patience: validations without improvement until training stops; 0: never early
     :param validate_every: steps between validations; 0: one each epoch
     :param save_every_s: seconds between savings of the state to resume from
-    :param workers: processes that prepare images, of each training process
+    :param workers: processes that prepare images, of each training process; 0: none, the training
+        process does it; -1: as many as there are CPUs; the results are the same
     :param precision: number format: auto, fp32, bf16 or fp16 (mixed)
     :param threshold: probability from which on a pixel is an instrument, task binary
     :param seed: of weights, order and augmentation
@@ -124,6 +130,8 @@ class Recipe:
     batch_size: int = 8
     epochs: int = 20
     steps: int = 0
+    init: str = ''
+    weight_average: float = 0.0
     optimizer: str = 'adam'
     learning_rate: float = 1e-4
     betas: tuple[float, float] = (0.9, 0.999)
@@ -145,7 +153,7 @@ class Recipe:
     patience: int = 0
     validate_every: int = 0
     save_every_s: float = 60.0
-    workers: int = 2
+    workers: int = ALL_CPUS
     precision: str = 'auto'
     threshold: float = 0.5
     seed: int = 0
@@ -168,6 +176,10 @@ class Recipe:
         for name in ('batch_size', 'learning_rate'):
             if getattr(self, name) <= 0:
                 raise RecipeError(f'{name} must be above 0, not {getattr(self, name)}')
+        if not 0 <= self.weight_average < 1:
+            raise RecipeError(
+                f'weight_average must be at least 0 and below 1, not {self.weight_average}'
+            )
         self._check_outputs()
         self.stages()
 
@@ -204,6 +216,7 @@ class Recipe:
 _PHASE_FIELDS = (
     *('size', 'cut', 'augmentation', 'batch_size', 'epochs', 'steps', 'learning_rate'),
     *('schedule', 'poly_power', 'step_factor', 'step_epochs', 'warm_up_steps', 'class_weights'),
+    'adversarial_weight',
 )
 
 

@@ -19,7 +19,7 @@ seed and the step alone, so a run that was killed and goes on takes the same ste
 """
 
 from collections.abc import Iterator
-import math
+from collections.abc import Mapping
 from pathlib import Path
 import time
 from typing import Any
@@ -43,6 +43,8 @@ from surgseg_ros.models.mffnet import BranchLogits
 from surgseg_ros.models.mffnet import MFFNet
 from surgseg_ros.training.adversary import Adversary
 from surgseg_ros.training.augmentation import Augmentation
+from surgseg_ros.training.engine import count_workers
+from surgseg_ros.training.initial_weights import load_initial_weights
 from surgseg_ros.training.losses import auxiliary_supervised_loss
 from surgseg_ros.training.losses import BranchLoss
 from surgseg_ros.training.losses import CrossEntropyLoss
@@ -65,8 +67,12 @@ from surgseg_ros.training.training_images import ValidationImages
 from surgseg_ros.training.validation import collate
 from surgseg_ros.training.validation import shrink_labels
 from surgseg_ros.training.validation import ValidationScores
+from surgseg_ros.training.weight_average import WeightAverage
 
 LOG_EVERY = 10
+PREFETCHED_BATCHES = 4
+"""That each worker has ready, so that a slow image stops nobody."""
+
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     'adam': torch.optim.Adam,
     'adamw': torch.optim.AdamW,
@@ -97,6 +103,7 @@ class Trainer:
         state = self._folder.read_state()
         self._mean = self._choose_mean(state)
         network = _create_network(recipe)
+        self._initial = state.get('initial') if state is not None else self._start_from(network)
         optimizer = OPTIMIZERS[recipe.optimizer](
             network.parameters(),
             lr=recipe.learning_rate,  # type: ignore[call-arg]
@@ -105,6 +112,8 @@ class Trainer:
             fused=True,
         )
         self._network = network
+        # Sizes stay the same, so the fastest algorithm is searched for once.
+        torch.backends.cudnn.benchmark = fabric.device.type == 'cuda'
         self._model, self._optimizer = fabric.setup(
             place_network(network, fabric.device), optimizer
         )
@@ -113,10 +122,12 @@ class Trainer:
             'compute_both' if self._has_auxiliary else 'compute_logits'
         )
         num_classes = get_label_set(recipe.task).num_classes
-        self._adversary = (
-            Adversary(fabric, recipe, num_classes) if recipe.adversarial_weight else None
-        )
+        has_adversary = any(stage.adversarial_weight for stage in recipe.stages())
+        self._adversary = Adversary(fabric, recipe, num_classes) if has_adversary else None
+        average = recipe.weight_average
+        self._average = WeightAverage(network, average) if average else None
         self._step = 0
+        self._unchecked: dict[int, Tensor] = {}
         self._best: float | None = None
         self._without_improvement = 0
         self._last_saved = time.monotonic()
@@ -151,7 +162,7 @@ class Trainer:
                 self._set_learning_rate(stage.learning_rate * factor)
                 losses = self._train_step(stage, loss, images, labels, factor)
                 self._step += 1
-                self._log(losses, stage.learning_rate * factor)
+                self._check_and_log(losses, stage.learning_rate * factor)
                 if self._step % every == 0 or self._step == last_step:
                     self._validate_and_save()
                     if self._stops_early():
@@ -191,10 +202,19 @@ class Trainer:
         return DataLoader(
             dataset,
             batch_sampler=order,
-            num_workers=stage.workers,
-            worker_init_fn=use_one_thread,
             pin_memory=self._fabric.device.type == 'cuda',
+            **self._loader_options(PREFETCHED_BATCHES),
         )
+
+    def _loader_options(self, prefetched: int) -> dict[str, Any]:
+        """Return how a data loader uses the CPUs."""
+        processes = getattr(self._fabric.strategy, 'num_processes', 1)
+        workers = count_workers(self._recipe.workers, processes)
+        return {
+            'num_workers': workers,
+            'worker_init_fn': use_one_thread,
+            'prefetch_factor': prefetched if workers else None,
+        }
 
     def _epoch(self, stage: Recipe) -> int:
         return steps_per_epoch(len(self._data.training), stage.batch_size)
@@ -226,31 +246,51 @@ class Trainer:
         images: Tensor,
         labels: Tensor,
         rate_factor: float,
-    ) -> dict[str, float]:
+    ) -> dict[str, Tensor]:
         """Take a step of the network, and one of its adversary; return the losses."""
         self._model.train()
-        targets = labels.to(self._fabric.device).long()
+        targets = labels.to(self._fabric.device, non_blocking=True).long()
         logits = self._compute(self._normalize(images))
         loss = self._loss(loss_function, logits, targets)
-        losses = {'loss': loss.item()}
-        _check_finite(losses['loss'], self._step, stage)
-        if self._adversary is not None:
-            adversarial = self._adversary.generator_loss(logits.main, targets)
+        losses = {'loss': loss.detach()}
+        self._unchecked[self._step] = losses['loss']
+        if self._fabric.device.type == 'cpu':
+            self._check_losses()
+        adversary = self._adversary if stage.adversarial_weight else None
+        if adversary is not None:
+            adversarial = adversary.generator_loss(logits.main, targets)
             loss = loss + stage.adversarial_weight * adversarial
-            losses['adversarial'] = adversarial.item()
+            losses['adversarial'] = adversarial.detach()
         self._optimizer.zero_grad(set_to_none=True)
         self._fabric.backward(loss)
         self._optimizer.step()
-        if self._adversary is not None:
-            losses['discriminator'] = self._adversary.update(logits.main, targets, rate_factor)
+        if adversary is not None:
+            losses['discriminator'] = adversary.update(logits.main, targets, rate_factor)
+        if self._average is not None:
+            self._average.update(self._network, self._step)
         return losses
 
     def _compute(self, images: Tensor) -> BranchLogits:
+        return self._compute_with(self._model, images)
+
+    def _compute_with(self, model: Any, images: Tensor) -> BranchLogits:
         """Return the logits of all branches; a network of one branch has no auxiliary ones."""
         if self._has_auxiliary:
-            return self._model.compute_both(images)
-        logits = self._model.compute_logits(images)
+            return model.compute_both(images)
+        logits = model.compute_logits(images)
         return BranchLogits(logits, logits[:0])
+
+    def _compute_for_validation(self, images: Tensor) -> BranchLogits:
+        """Return the float32 logits of the weights that are saved."""
+        if self._average is None:
+            return self._compute(images)
+        with self._fabric.autocast():
+            logits = self._compute_with(self._average.network, images)
+        return BranchLogits(*(each.float() for each in logits))
+
+    @property
+    def _saved_network(self) -> SegmentationNetwork:
+        return self._network if self._average is None else self._average.network
 
     def _loss(self, loss: BranchLoss, logits: BranchLogits, targets: Tensor) -> Tensor:
         if self._has_auxiliary:
@@ -261,21 +301,41 @@ class Trainer:
     def _normalize(self, images: Tensor) -> Tensor:
         return normalize(images, self._mean, self._recipe.std, self._fabric.device)
 
-    def _log(self, losses: dict[str, float], learning_rate: float) -> None:
-        if self._step % LOG_EVERY == 0:
-            values = {f'train/{name}': value for name, value in losses.items()}
-            self._fabric.log_dict({**values, 'train/learning_rate': learning_rate}, self._step)
+    def _check_and_log(self, losses: Mapping[str, Tensor], learning_rate: float) -> None:
+        """Look at the losses now and then only: a GPU has to stop for it."""
+        if self._step % LOG_EVERY:
+            return
+        self._check_losses()
+        values = {f'train/{name}': value.item() for name, value in losses.items()}
+        self._fabric.log_dict({**values, 'train/learning_rate': learning_rate}, self._step)
+
+    def _check_losses(self) -> None:
+        """
+        Stop a training that has diverged, before its weights are saved.
+
+        :raises RuntimeError: if a loss since the last check is no number
+        """
+        unchecked, self._unchecked = self._unchecked, {}
+        if not unchecked or torch.stack(list(unchecked.values())).isfinite().all():
+            return
+        step, loss = next((step, loss) for step, loss in unchecked.items() if not loss.isfinite())
+        raise RuntimeError(
+            f'the loss became {loss.item()} in step {step}: the training diverged. Lower the '
+            f'learning rate, --set learning_rate={self._recipe.learning_rate / 10:g}, or use '
+            '--set precision=fp32'
+        )
 
     def _validate_and_save(self) -> None:
+        self._check_losses()
         metrics = {'step': self._step, **self.validate()}
         improved = self._improves(metrics)
         self._without_improvement = 0 if improved else self._without_improvement + 1
         if self._fabric.is_global_zero:
             self._report(metrics)
             info = self._checkpoint_info(metrics)
-            save_checkpoint(self._folder.last, self._network, info)
+            save_checkpoint(self._folder.last, self._saved_network, info)
             if improved:
-                save_checkpoint(self._folder.best, self._network, info)
+                save_checkpoint(self._folder.best, self._saved_network, info)
         self._save_state()
 
     def _improves(self, metrics: dict[str, Any]) -> bool:
@@ -314,11 +374,10 @@ class Trainer:
             ValidationImages(mine, recipe.task, size),
             max(recipe.batch_size // self._fabric.world_size, 1),
             collate_fn=collate,
-            num_workers=recipe.workers,
-            worker_init_fn=use_one_thread,
+            **self._loader_options(1),
         )
         for images, labels in loader:
-            logits = self._compute(self._normalize(images))
+            logits = self._compute_for_validation(self._normalize(images))
             small = shrink_labels(labels, images.shape[-2:]).to(self._fabric.device)
             scores.add_loss(self._loss(loss_function, logits, small).item(), len(labels))
             by_branch = dict(zip(self._network.branches, logits, strict=False))
@@ -329,12 +388,15 @@ class Trainer:
         return scores.to_dict()
 
     def _save_state(self) -> None:
+        self._check_losses()
         self._last_saved = time.monotonic()
         if not self._fabric.is_global_zero:
             return
         self._folder.write_state(
             {
                 'network': self._network.state_dict(),
+                'average': self._average.state_dict() if self._average else None,
+                'initial': self._initial,
                 'optimizer': self._optimizer.state_dict(),
                 'adversary': self._adversary.state_dict() if self._adversary else None,
                 'step': self._step,
@@ -349,12 +411,22 @@ class Trainer:
         self._optimizer.load_state_dict(state['optimizer'])
         if self._adversary is not None:
             self._adversary.load_state_dict(state['adversary'])
+        if self._average is not None:
+            self._average.load_state_dict(state['average'])
         self._step = state['step']
         self._best = state['best']
         self._without_improvement = state['without_improvement']
         if self._fabric.is_global_zero:
             self._folder.forget_metrics_after(self._step)
             tqdm.write(f'going on in {self._folder.path} at step {self._step}')
+
+    def _start_from(self, network: SegmentationNetwork) -> dict[str, Any] | None:
+        """Take the weights of the recipe's checkpoint over; return where they came from."""
+        if not self._recipe.init:
+            return None
+        initial = load_initial_weights(network, self._recipe)
+        self._fabric.print(f'starting from {initial}')
+        return initial.to_dict()
 
     def _choose_mean(self, state: dict[str, Any] | None) -> tuple[float, ...]:
         if state is not None:
@@ -376,6 +448,7 @@ class Trainer:
             provenance={
                 **self._data.provenance,
                 'recipe': recipe_to_dict(recipe),
+                **({'init': self._initial} if self._initial else {}),
                 'validation': metrics,
             },
             resize=recipe.resize,
@@ -404,16 +477,3 @@ def _make_loss(recipe: Recipe) -> CrossEntropyLoss | TernausLoss | RASNetLoss:
     if recipe.loss == 'rasnet':
         return RASNetLoss(recipe.jaccard_weight)
     return CrossEntropyLoss(recipe.class_weights)
-
-
-def _check_finite(loss: float, step: int, recipe: Recipe) -> None:
-    """
-    Stop a training that has diverged, before the weights are spoiled.
-
-    :raises RuntimeError: if the loss is no number
-    """
-    if not math.isfinite(loss):
-        raise RuntimeError(
-            f'the loss became {loss} in step {step}: the training diverged. Lower the learning '
-            f'rate, --set learning_rate={recipe.learning_rate / 10:g}, or use --set precision=fp32'
-        )

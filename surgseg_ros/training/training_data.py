@@ -89,6 +89,7 @@ def load_training_data(
     description = _read_description(folder)
     provenance = {
         'data': folder.name,
+        'hash': description.get('hash'),
         'description': description,
         'split': recipe.split,
         'training': dict(Counter(sample.video for sample in training)),

@@ -118,9 +118,15 @@ def normalize(
     :param std: RGB that the difference is divided by
     :return: (N, 3, H, W) float32, channels last in memory
     """
-    batch = images.to(device).float().div_(255)
-    shift, scale = (torch.tensor(each, device=device).view(1, 3, 1, 1) for each in (mean, std))
+    batch = images.to(device, non_blocking=True).float().div_(255)
+    shift, scale = (_on(device, each).view(1, 3, 1, 1) for each in (mean, std))
     return batch.sub_(shift).div_(scale).contiguous(memory_format=torch.channels_last)
+
+
+def _on(device: torch.device, values: Sequence[float]) -> Tensor:
+    """Return numbers on a device, which does not wait for them."""
+    tensor = torch.tensor(values)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == 'cuda' else tensor
 
 
 def use_one_thread(worker: int) -> None:

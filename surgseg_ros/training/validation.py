@@ -30,6 +30,7 @@ from surgseg_ros.evaluation.metrics import confusion_matrix
 from surgseg_ros.evaluation.metrics import dice_per_class
 from surgseg_ros.evaluation.metrics import rounded
 from surgseg_ros.inference.label_images import label_images
+from surgseg_ros.inference.label_images import label_images_on_device
 from surgseg_ros.training.training_images import ValidationImage
 
 
@@ -62,12 +63,49 @@ def predict_labels(logits: Tensor, size: tuple[int, int], threshold: float) -> n
     :param threshold: probability from which on a pixel is an instrument, for two classes
     :return: (N, H, W) uint8
     """
+    return label_images(_with_threshold(logits, threshold), size)
+
+
+def count_confusions(
+    logits: Tensor, truth: Tensor, threshold: float, num_classes: int
+) -> np.ndarray:
+    """
+    Return the confusion matrix of an image, counted where the logits are.
+
+    :param logits: (C, h, w), see :func:`predict_labels`
+    :param truth: (H, W) uint8, on the CPU
+    :param threshold: see :func:`predict_labels`
+    :param num_classes: of the task
+    :return: see :func:`surgseg_ros.evaluation.metrics.confusion_matrix`
+    """
+    size = (truth.shape[0], truth.shape[1])
+    if logits.device.type == 'cpu':
+        (predicted,) = predict_labels(logits[None], size, threshold)
+        return confusion_matrix(truth.numpy(), predicted, num_classes)
+    return count_confusions_on_device(logits, truth, threshold, num_classes)
+
+
+def count_confusions_on_device(
+    logits: Tensor, truth: Tensor, threshold: float, num_classes: int
+) -> np.ndarray:
+    """Return the same as :func:`count_confusions`, by what GPUs are fast at."""
+    size = (truth.shape[0], truth.shape[1])
+    (labels,) = label_images_on_device(_with_threshold(logits[None], threshold), size)
+    true_ids = truth.to(logits.device).long()
+    known = true_ids < num_classes
+    pairs = true_ids[known] * num_classes + labels[known].long()
+    counts = torch.bincount(pairs, minlength=num_classes**2)
+    return counts.reshape(num_classes, num_classes).cpu().numpy()
+
+
+def _with_threshold(logits: Tensor, threshold: float) -> Tensor:
+    """Return float32 logits, (N, C, h, w), whose arg max heeds the threshold."""
     logits = logits.float()
     if logits.shape[1] > 2:
-        return label_images(logits, size)
+        return logits
     margin = logits if logits.shape[1] == 1 else logits[:, 1:] - logits[:, :1]
     margin = margin - math.log(threshold / (1 - threshold))
-    return label_images(torch.cat([torch.zeros_like(margin), margin], dim=1), size)
+    return torch.cat([torch.zeros_like(margin), margin], dim=1)
 
 
 class ValidationScores:
@@ -100,9 +138,8 @@ class ValidationScores:
         count = self._label_set.num_classes
         for branch, maps in logits.items():
             for image_logits, truth in zip(maps, labels, strict=True):
-                size = (truth.shape[0], truth.shape[1])
-                (predicted,) = predict_labels(image_logits[None], size, threshold)
-                self._matrices[branch] += confusion_matrix(truth.numpy(), predicted, count)
+                matrix = count_confusions(image_logits, truth, threshold, count)
+                self._matrices[branch] += matrix
 
     def add_loss(self, loss: float, num_images: int) -> None:
         """Count the mean loss of a batch."""

@@ -80,11 +80,13 @@ def test_from_files_to_weights(prepared, tmp_path, capsys):
 def test_weights_from_simulated_data_say_so(prepared, tmp_path, capsys):
     data = tmp_path / 'simulated'
     shutil.copytree(prepared, data)
-    (data / 'dataset.json').write_text('{"settings": {"source_layout": "simulation"}}')
+    description = '{"settings": {"source_layout": "simulation"}, "hash": "abc"}'
+    (data / 'dataset.json').write_text(description)
     assert main(arguments(data, tmp_path / 'run', 'steps=1')) == 0
     assert 'trained on simulated images only' in capsys.readouterr().out
     info = read_info(tmp_path / 'run' / 'best.safetensors')
     assert info.notice == 'trained on simulated images only, not for clinical use'
+    assert info.provenance['hash'] == 'abc'
     assert info.provenance['training'].keys() < {f'instrument_dataset_{n}' for n in (1, 2, 3)}
 
 

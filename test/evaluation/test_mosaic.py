@@ -20,6 +20,7 @@ from surgseg_ros.evaluation.frame_pairing import EyeFrame
 from surgseg_ros.evaluation.mosaic import CAPTION_HEIGHT
 from surgseg_ros.evaluation.mosaic import draw_mosaic
 from surgseg_ros.evaluation.mosaic import draw_pair
+from surgseg_ros.evaluation.mosaic import fit_into
 from surgseg_ros.evaluation.mosaic import frame_interest
 from surgseg_ros.evaluation.mosaic import MAX_CELL_WIDTH
 
@@ -86,3 +87,12 @@ def test_a_frame_with_all_classes_is_more_interesting_than_one_large_class():
 def test_unlabeled_pixels_are_not_interesting():
     nothing = np.full((5, 5), 255, np.uint8)
     assert frame_interest([nothing], 4) == pytest.approx(1.0)
+
+
+def test_fit_into_keeps_aspect_ratio_and_class_ids():
+    labels = np.zeros((10, 40), np.uint8)
+    labels[:, 20:] = 3
+    enlarged = fit_into(labels, (80, 80))
+    assert enlarged.shape == (20, 80)
+    assert set(np.unique(enlarged)) == {0, 3}
+    assert fit_into(np.zeros((100, 50, 3), np.uint8), (80, 80)).shape == (80, 40, 3)

@@ -13,6 +13,8 @@
 # limitations under the License.
 
 
+import dataclasses
+
 import mujoco
 import numpy as np
 import pytest
@@ -29,9 +31,10 @@ ROTATION = np.diag([1.0, -1.0, -1.0])
 TROCAR = np.array([0.01, 0.02, 0.2])
 
 
-def build(name):
+def build(name, **changes):
     spec = mujoco.MjSpec()
     look = draw_look(name, SceneOptions(), np.random.default_rng(0))
+    look = dataclasses.replace(look, **changes)
     builder = InstrumentBuilder(spec, 1, INSTRUMENT_TYPES[name], look, 0.0042)
     labels = builder.build(TROCAR, ROTATION)
     model = spec.compile()
@@ -44,9 +47,13 @@ def pose(model, data, joints):
     mujoco.mj_kinematics(model, data)
 
 
-@pytest.fixture(params=list(INSTRUMENT_TYPES))
+@pytest.fixture(
+    params=[(name, variant) for name in INSTRUMENT_TYPES for variant in (0.0, 0.5, 0.99)],
+    ids=lambda param: f'{param[0]} {param[1]}',
+)
 def built(request):
-    return request.param, *build(request.param)
+    name, variant = request.param
+    return name, *build(name, variant=variant)
 
 
 def test_every_type_has_shaft_wrist_and_clasper(built):
@@ -113,6 +120,26 @@ def test_the_shaft_passes_through_the_trocar():
     wrist = data.body(f'{PREFIX}_wrist_pitch').xpos
     axis = data.body(f'{PREFIX}_roll').xmat.reshape(3, 3)[:, 2]
     assert np.linalg.norm(np.cross(TROCAR - wrist, axis)) < 1e-9
+
+
+@pytest.mark.parametrize('name', ['bipolar forceps', 'prograsp forceps', 'other'])
+def test_variants_of_one_type_have_other_jaws(name):
+    sizes = []
+    for variant in (0.0, 0.99):
+        model, _, labels = build(name, variant=variant)
+        jaws = [label.name for label in labels if label.part == 3]
+        sizes.append(tuple(model.geom(jaw).size.round(6).tobytes() for jaw in jaws))
+    assert sizes[0] != sizes[1]
+
+
+def test_a_cover_hides_the_wrist_and_belongs_to_the_instrument():
+    rng = np.random.default_rng(0)
+    sheath = draw_look('prograsp forceps', SceneOptions(), rng).insert
+    bare, covered = (build('prograsp forceps', cover=cover)[2] for cover in (None, sheath))
+    more = [label for label in covered if label.material is sheath]
+    assert len(covered) == len(bare) + 3
+    assert {label.part for label in more} >= {1, 2}
+    assert all(label.instrument_id == 1 for label in more)
 
 
 def test_jaws_of_the_types_differ_visibly():

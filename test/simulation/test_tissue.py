@@ -13,6 +13,7 @@
 # limitations under the License.
 
 
+import cv2
 import numpy as np
 import pytest
 
@@ -74,3 +75,21 @@ def test_relief_and_cavity_shape_the_surface():
 
 def test_wet_tissue_shines():
     assert grow(wetness=1.0).surface[..., 3].mean() > 2 * grow(wetness=0.2).surface[..., 3].mean()
+
+
+def test_bodies_rise_above_the_surface_in_colors_of_their_own():
+    bare, covered = grow(), grow(bodies=1.0)
+    rise = covered.relief - bare.relief
+    assert rise.min() > -1e-6
+    assert rise.max() > 0.003
+    raised = cv2.resize(rise, (TEXTURE_SIZE, TEXTURE_SIZE)) > 0.001
+    change = np.abs(covered.surface[..., :3].astype(int) - bare.surface[..., :3]).mean(axis=2)
+    assert change[raised].mean() > 10
+    assert change[~raised].mean() < 0.5 * change[raised].mean()
+
+
+def test_char_blackens_a_small_share():
+    bare, burnt = grow(), grow(char=1.0)
+    dark = burnt.surface[..., :3].max(axis=2) < 60
+    assert 0.02 < dark.mean() < 0.4
+    assert (bare.surface[..., :3].max(axis=2) < 60).mean() < 0.01

@@ -73,7 +73,10 @@ def test_both_branches_and_the_discriminator_learn(shaft_data, tmp_path):
 
 def test_an_interrupted_run_ends_with_the_very_same_weights(shaft_data, tmp_path):
     """Stop after the state of step 5 was saved, as a killed process would, then go on."""
-    settings = ('steps=7', 'adversarial_weight=0.01', 'augmentation={"flip_vertical": 0.5}')
+    settings = (
+        *('steps=7', 'adversarial_weight=0.01', 'weight_average=0.9'),
+        'augmentation={"flip_vertical": 0.5, "noise": {"p": 0.5, "strength": [5, 9]}}',
+    )
     expected = train(tmp_path / 'whole', shaft_data, *settings).run()
     stopped = train(tmp_path / 'parts', shaft_data, *settings)
     save = stopped._save_state
@@ -88,6 +91,76 @@ def test_an_interrupted_run_ends_with_the_very_same_weights(shaft_data, tmp_path
     resumed = load_file(tmp_path / 'parts' / 'last.safetensors')
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     assert not list(tmp_path.rglob('*.partial'))
+
+
+def test_the_number_of_workers_changes_nothing(shaft_data, tmp_path):
+    changes = (
+        '{"noise": {"p": 0.5, "strength": [5, 9]}, "cover": {"p": 0.5, "num": [1, 2], '
+        '"scale": [0.1, 0.3]}, "random_filter": {"p": 0.5, "sizes": [1, 3], "share": [0, 1]}}'
+    )
+    settings = ('steps=4', f'augmentation={changes}')
+    for name, workers in (('none', 0), ('two', 2), ('all', -1)):
+        train(tmp_path / name, shaft_data, *settings, f'workers={workers}').run()
+    first, *others = (
+        load_file(tmp_path / name / 'last.safetensors') for name in ('none', 'two', 'all')
+    )
+    assert all(torch.equal(first[name], other[name]) for other in others for name in first)
+
+
+def test_the_average_of_the_weights_is_validated_and_saved(shaft_data, tmp_path):
+    settings = ('steps=3', 'validate_every=3')
+    plain = train(tmp_path / 'plain', shaft_data, *settings)
+    plain.run()
+    averaged = train(tmp_path / 'averaged', shaft_data, *settings, 'weight_average=0.99')
+    metrics = averaged.run()
+    trained = plain._network.state_dict()
+    saved = load_file(tmp_path / 'averaged' / 'best.safetensors')
+    assert all(torch.equal(trained[k], v) for k, v in averaged._network.state_dict().items())
+    assert not any(torch.equal(trained[k].half(), v) for k, v in saved.items())
+    assert metrics['loss'] != plain.validate()['loss']
+    state = torch.load(tmp_path / 'averaged' / 'state.pt', weights_only=True)
+    assert state['average'].keys() == state['network'].keys()
+
+
+def test_training_starts_from_a_checkpoint(shaft_data, tmp_path):
+    train(tmp_path / 'first', shaft_data, *MFFNET, 'steps=1').run()
+    weights = tmp_path / 'first' / 'last.safetensors'
+    settings = (*MFFNET, 'task=binary', f'init={weights}', 'steps=1', 'learning_rate=1e-12')
+    trainer = train(tmp_path / 'second', shaft_data, *settings)
+    own, given = trainer._network.state_dict(), load_file(weights)
+    equal = {name for name in own if own[name].shape == given[name].shape}
+    assert all(torch.equal(own[name], given[name].float()) for name in equal)
+    assert 0 < len(equal) < len(own)
+    trainer.run()
+    weights.rename(weights.with_name('gone.safetensors'))
+    # Going on needs the checkpoint no longer.
+    train(tmp_path / 'second', shaft_data, *settings).run()
+    init = Segmenter(tmp_path / 'second' / 'last.safetensors', 'cpu').info.provenance['init']
+    assert init['loaded'] == len(equal)
+    assert init['checkpoint'] == 'last.safetensors'
+    assert len(init['sha256']) == 64
+
+
+def test_a_checkpoint_of_another_model_is_refused(shaft_data, tmp_path):
+    with pytest.raises(RecipeError, match="weights of model 'mffnet', the recipe trains 'color_l"):
+        train(tmp_path, shaft_data, 'init=mffnet_parts_sim', 'steps=1')
+
+
+def test_a_phase_has_an_adversary_of_its_own(shaft_data, tmp_path):
+    phases = '[{"steps": 1}, {"steps": 1, "adversarial_weight": 0.01}]'
+    trainer = train(tmp_path, shaft_data, *MFFNET, f'phases={phases}', 'validate_every=1')
+    before = [parameter.clone() for parameter in trainer._adversary._network.parameters()]
+    states = []
+    save = trainer._save_state
+    trainer._save_state = lambda: (
+        save(),
+        states.append([each.clone() for each in trainer._adversary._network.parameters()]),
+    )
+    trainer.run()
+    changed = [
+        any(not torch.equal(*pair) for pair in zip(before, after, strict=True)) for after in states
+    ]
+    assert changed == [False, True]
 
 
 def test_a_folder_of_another_recipe_is_refused(shaft_data, tmp_path):
