@@ -29,6 +29,7 @@ from surgseg_ros.commands.arguments import parse_size
 from surgseg_ros.commands.arguments import split_names
 from surgseg_ros.data.simulated_set_defaults import FRAMES
 from surgseg_ros.data.simulated_set_defaults import FRAMES_PER_SCENE
+from surgseg_ros.data.simulated_set_defaults import RANGES
 from surgseg_ros.data.simulated_set_defaults import RATE_HZ
 from surgseg_ros.data.simulated_set_defaults import SEED
 from surgseg_ros.data.simulated_set_defaults import SIZE
@@ -119,11 +120,17 @@ def _add_simulation_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         help=f'length of the scenes of a video (default: {FRAMES_PER_SCENE})',
     )
+    group.add_argument(
+        '--ranges',
+        choices=RANGES,
+        help=f'what scenes are drawn from (default: {RANGES[0]}); wide: with other tools, dry-lab '
+        'backdrops and worse cameras, for weights that shall hold on real images',
+    )
 
 
 def _run_prepare(arguments: argparse.Namespace) -> int:
     of_conversion = ('input', 'layout', 'tasks', 'image_format', 'check_only', 'skip_bad')
-    of_simulation = ('videos', 'frames', 'size', 'seed', 'rate', 'frames_per_scene')
+    of_simulation = ('videos', 'frames', 'size', 'seed', 'rate', 'frames_per_scene', 'ranges')
     if arguments.workers is not None and arguments.workers < 1:
         raise ValueError('--workers must be at least 1')
     if arguments.simulate:
@@ -180,7 +187,7 @@ def _run_simulation(arguments: argparse.Namespace) -> int:
 
     if missing_options(arguments, 'output'):
         raise ValueError('prepare --simulate needs --output')
-    given = _given(arguments, 'frames_per_scene', 'workers')
+    given = _given(arguments, 'frames_per_scene', 'ranges', 'workers')
     if arguments.rate is not None:
         given['rate_hz'] = arguments.rate
     videos = render_videos(

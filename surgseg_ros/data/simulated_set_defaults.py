@@ -20,6 +20,8 @@ SIZE = (320, 256)
 SEED = 0
 RATE_HZ = 2.0
 FRAMES_PER_SCENE = 5
+RANGES = ('standard', 'wide')
+"""Ranges that scenes are drawn from, the first by default."""
 
 SIMULATED = 'simulation'
 """What ``dataset.json`` names as the source of simulated data."""

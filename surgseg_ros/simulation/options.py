@@ -236,15 +236,16 @@ class SceneOptions:
             raise ValueError("eyes must name at least one of 'left' and 'right'")
 
     @classmethod
-    def randomized(cls, seed: int, **overrides: Any) -> 'SceneOptions':
+    def randomized(cls, seed: int, ranges: str = 'standard', **overrides: Any) -> 'SceneOptions':
         """
-        Draw a scene from the ranges of :data:`RANDOMIZATION`.
+        Draw a scene.
 
         :param seed: decides every draw and the scene itself
+        :param ranges: one of :data:`RANGES`
         :param overrides: options that are given instead of drawn; the others do not change
         """
         rng = make_rng(seed, Stream.OPTIONS)
-        drawn = {name: draw.sample(rng) for name, draw in RANDOMIZATION.items()}
+        drawn = {name: draw.sample(rng) for name, draw in RANGES[ranges].items()}
         return dataclasses.replace(cls(seed=seed), **{**drawn, **overrides})
 
 
@@ -378,22 +379,19 @@ class Choice:
 
 
 RANDOMIZATION: Mapping[str, Uniform | Gains | Choice] = {
-    'focal_length': Uniform(850.0, 1500.0),
-    'num_instruments': Choice((0, 1, 2, 3), (0.1, 0.2, 0.45, 0.25)),
-    'instrument_scale': Uniform(0.75, 1.3),
-    'instrument_distance': Uniform(0.5, 1.05),
+    'focal_length': Uniform(850.0, 1350.0),
+    'num_instruments': Choice((0, 1, 2, 3), (0.04, 0.2, 0.5, 0.26)),
+    'instrument_scale': Uniform(0.8, 1.15),
+    'instrument_distance': Uniform(0.65, 1.05),
     'motion': Uniform(0.5, 2.0),
     'camera_motion': Uniform(0.0, 0.004),
-    'distance': Uniform(0.045, 0.15),
+    'distance': Uniform(0.055, 0.15),
     'tilt': Uniform(0.0, 0.95),
     'tissue': Choice(TISSUE_NAMES),
     'second_tissue': Choice(TISSUE_NAMES),
     'fat': Uniform(0.05, 0.6, 0.5),
     'relief': Uniform(0.1, 1.0),
     'lobules': Uniform(0.0, 1.0, 0.7, power=2.0),
-    'bodies': Uniform(0.1, 1.0, 0.65),
-    'char': Uniform(0.05, 1.0, 0.15, power=2.0),
-    'texture': Uniform(0.0, 1.0),
     'vessels': Uniform(0.05, 1.0, 0.9),
     'wetness': Uniform(0.1, 1.0),
     'cavity': Uniform(0.1, 1.0, 0.6),
@@ -408,8 +406,33 @@ RANDOMIZATION: Mapping[str, Uniform | Gains | Choice] = {
     'smoke': Uniform(0.05, 0.6, 0.2),
     'defocus': Uniform(0.0, 2.0, power=2.0),
     'motion_blur': Uniform(1.0, 10.0, 0.2),
-    'noise': Uniform(0.5, 12.0, power=1.8),
+    'noise': Uniform(0.5, 9.0, power=1.5),
     'vignetting': Uniform(0.0, 1.0),
+    'black_border': Choice(BORDER_NAMES[:4], (0.55, 0.25, 0.1, 0.1)),
+    'exposure': Uniform(0.55, 1.8),
+    'contrast': Uniform(0.75, 1.35),
+    'saturation': Uniform(0.55, 1.25),
+    'white_balance': Gains(0.12),
+    'grayscale': Choice((False, True), (0.9, 0.1)),
+    'jpeg_quality': Uniform(35, 95, 0.5),
+    'threads': Choice((0, 1, 2), (0.65, 0.25, 0.1)),
+    'needles': Choice((0, 1), (0.85, 0.15)),
+    'gauzes': Choice((0, 1), (0.88, 0.12)),
+    'clips': Choice((0, 2, 4), (0.85, 0.1, 0.05)),
+}
+"""How each option of a randomized scene is drawn. Options that are missing keep their default."""
+
+WIDE_RANDOMIZATION: Mapping[str, Uniform | Gains | Choice] = {
+    **RANDOMIZATION,
+    'focal_length': Uniform(850.0, 1500.0),
+    'num_instruments': Choice((0, 1, 2, 3), (0.1, 0.2, 0.45, 0.25)),
+    'instrument_scale': Uniform(0.75, 1.3),
+    'instrument_distance': Uniform(0.5, 1.05),
+    'distance': Uniform(0.045, 0.15),
+    'bodies': Uniform(0.1, 1.0, 0.65),
+    'char': Uniform(0.05, 1.0, 0.15, power=2.0),
+    'texture': Uniform(0.0, 1.0),
+    'noise': Uniform(0.5, 12.0, power=1.8),
     'black_border': Choice(BORDER_NAMES, (0.52, 0.22, 0.08, 0.08, 0.05, 0.05)),
     'exposure': Uniform(0.4, 1.9),
     'contrast': Uniform(0.7, 1.45),
@@ -417,10 +440,6 @@ RANDOMIZATION: Mapping[str, Uniform | Gains | Choice] = {
     'white_balance': Gains(0.18),
     'grayscale': Choice((False, True), (0.88, 0.12)),
     'jpeg_quality': Uniform(20, 95, 0.5),
-    'threads': Choice((0, 1, 2), (0.65, 0.25, 0.1)),
-    'needles': Choice((0, 1), (0.85, 0.15)),
-    'gauzes': Choice((0, 1), (0.88, 0.12)),
-    'clips': Choice((0, 2, 4), (0.85, 0.1, 0.05)),
     'backdrop': Choice(BACKDROP_NAMES, (0.85, 0.05, 0.03, 0.03, 0.04)),
     'probes': Choice((0, 1), (0.9, 0.1)),
     'suctions': Choice((0, 1), (0.89, 0.11)),
@@ -444,4 +463,10 @@ RANDOMIZATION: Mapping[str, Uniform | Gains | Choice] = {
     'video_compression': Uniform(0.1, 1.0, 0.25),
     'overlay': Choice(OVERLAY_NAMES, (0.76, 0.09, 0.06, 0.05, 0.04)),
 }
-"""How each option of a randomized scene is drawn. Options that are missing keep their default."""
+"""Wider ranges, of weights that shall hold on real images: more tools, backdrops and cameras."""
+
+RANGES: Mapping[str, Mapping[str, Uniform | Gains | Choice]] = {
+    'standard': RANDOMIZATION,
+    'wide': WIDE_RANDOMIZATION,
+}
+"""Ranges of randomized scenes by name."""

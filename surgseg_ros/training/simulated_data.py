@@ -30,12 +30,13 @@ from surgseg_ros.data.parallel import map_in_pool
 from surgseg_ros.data.prepared_folder import PreparedFolder
 from surgseg_ros.data.prepared_folder import VideoSummary
 from surgseg_ros.data.simulated_set_defaults import FRAMES_PER_SCENE
+from surgseg_ros.data.simulated_set_defaults import RANGES
 from surgseg_ros.data.simulated_set_defaults import RATE_HZ
 from surgseg_ros.data.simulated_set_defaults import SIMULATED
 from surgseg_ros.simulation import SceneOptions
 from surgseg_ros.simulation import StereoEndoscopeSimulator
 
-PLAIN_SCENE_PERIOD = 4
+PLAIN_SCENE_PERIODS = {'standard': 4, 'wide': 10}
 FIRST_VIDEO_SEED = 2**31
 """Scenes of videos have larger seeds, far from those kept for demo and evaluation."""
 
@@ -50,6 +51,7 @@ class _VideoSettings:
     seed: int
     rate_hz: float
     frames_per_scene: int
+    ranges: str
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ def render_videos(
     seed: int,
     rate_hz: float = RATE_HZ,
     frames_per_scene: int = FRAMES_PER_SCENE,
+    ranges: str = RANGES[0],
     workers: int | None = None,
 ) -> dict[str, VideoSummary]:
     """
@@ -94,6 +97,7 @@ def render_videos(
     :param seed: of all that is random
     :param rate_hz: frames per simulated second within a scene
     :param frames_per_scene: length of the scenes that a video consists of
+    :param ranges: that scenes are drawn from, see :data:`surgseg_ros.simulation.options.RANGES`
     :param workers: processes (default: number of CPUs); 1 renders in this one
     :return: what each video holds
     :raises ValueError: if a number is too small, or the simulator refuses size or rate
@@ -103,7 +107,7 @@ def render_videos(
         raise ValueError('videos, frames and frames per scene must be at least 1')
     if seed < 0:
         raise ValueError(f'the seed must not be negative, got {seed}')
-    settings = _VideoSettings(size, seed, rate_hz, frames_per_scene)
+    settings = _VideoSettings(size, seed, rate_hz, frames_per_scene, ranges)
     _options_of_video_scene(settings, _VideoScene(0, 0, 0, 0))
     prepared = PreparedFolder(
         folder, SIMULATED_TASKS, 'png', {'source_layout': SIMULATED, **asdict(settings)}
@@ -150,18 +154,19 @@ def _options_of_video_scene(settings: _VideoSettings, part: _VideoScene) -> Scen
     """Return the look of a scene, which depends neither on other scenes nor on their number."""
     sequence = np.random.SeedSequence((settings.seed, part.video, part.scene))
     seed = FIRST_VIDEO_SEED + int(sequence.generate_state(1)[0]) % FIRST_VIDEO_SEED
-    return _scene_options(seed, settings.size, settings.rate_hz, part.video + part.scene)
+    return _scene_options(seed, settings, part.video + part.scene)
 
 
-def _scene_options(seed: int, size: tuple[int, int], rate_hz: float, scene: int) -> SceneOptions:
-    """Return a randomized scene; every fourth one looks as the simulator does by default."""
+def _scene_options(seed: int, settings: _VideoSettings, scene: int) -> SceneOptions:
+    """Return a randomized scene, or every few scenes one that looks as it does by default."""
+    period = PLAIN_SCENE_PERIODS[settings.ranges]
     common: dict[str, Any] = {
-        'width': size[0],
-        'height': size[1],
-        'rate_hz': rate_hz,
+        'width': settings.size[0],
+        'height': settings.size[1],
+        'rate_hz': settings.rate_hz,
         # Not in step with the plain scenes, so that both eyes see both kinds.
-        'eyes': (('left', 'right')[scene // PLAIN_SCENE_PERIOD % 2],),
+        'eyes': (('left', 'right')[scene // period % 2],),
     }
-    if scene % PLAIN_SCENE_PERIOD == 0:
+    if scene % period == 0:
         return SceneOptions(seed=seed, **common)
-    return SceneOptions.randomized(seed, **common)
+    return SceneOptions.randomized(seed, settings.ranges, **common)

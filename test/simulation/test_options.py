@@ -19,7 +19,7 @@ import pytest
 
 from surgseg_ros.simulation import SceneOptions
 from surgseg_ros.simulation.options import LIMITS
-from surgseg_ros.simulation.options import RANDOMIZATION
+from surgseg_ros.simulation.options import RANGES
 from surgseg_ros.simulation.options import Uniform
 
 NAMES = {field.name for field in dataclasses.fields(SceneOptions)}
@@ -51,11 +51,12 @@ def test_refuses_what_cannot_be_rendered(name, value):
 
 def test_tables_name_real_options():
     assert set(LIMITS) <= NAMES
-    assert set(RANDOMIZATION) <= NAMES
+    assert all(set(table) <= NAMES for table in RANGES.values())
 
 
-def test_drawn_ranges_are_within_the_limits():
-    for name, draw in RANDOMIZATION.items():
+@pytest.mark.parametrize('ranges', list(RANGES))
+def test_drawn_ranges_are_within_the_limits(ranges):
+    for name, draw in RANGES[ranges].items():
         if isinstance(draw, Uniform) and name in LIMITS:
             low, high = LIMITS[name]
             assert low <= draw.low <= draw.high <= high, name
@@ -72,6 +73,13 @@ def test_draws_stay_what_they_were_when_options_are_added():
     assert (options.num_instruments, options.tissue, options.gauzes) == (2, 'liver', 1)
     assert options.vignetting == pytest.approx(0.570276309225388)
     assert options.metal_contrast == pytest.approx(0.3994892550676725)
+
+
+def test_wide_ranges_show_what_the_standard_ones_do_not():
+    drawn = [SceneOptions.randomized(seed, 'wide') for seed in range(60)]
+    assert {options.backdrop for options in drawn} > {'tissue', 'cloth'}
+    assert any(options.probes for options in drawn)
+    assert all(not SceneOptions.randomized(seed).probes for seed in range(60))
 
 
 def test_overrides_leave_the_other_draws_alone():
