@@ -24,6 +24,7 @@ import numpy as np
 from surgseg_ros.simulation.instruments import GeomLabel
 from surgseg_ros.simulation.instruments import Material
 from surgseg_ros.simulation.loose_meshes import Mesh
+from surgseg_ros.simulation.loose_meshes import ring
 from surgseg_ros.simulation.loose_meshes import sheet
 from surgseg_ros.simulation.meshes import sweep
 from surgseg_ros.simulation.meshes import tube
@@ -77,7 +78,7 @@ def add_distractors(
     Add the distractors that the options ask for.
 
     :param spec: the scene
-    :param options: numbers of each kind of distractor
+    :param options: numbers of each kind of distractor; some boards carry pegs
     :param rng: decides everything random; no kind changes what another one looks like
     :param ground: what they lie on
     :return: the label of every geom that was added: background
@@ -86,6 +87,8 @@ def add_distractors(
     for (name, add), kind_rng in zip(_KINDS.items(), rng.spawn(len(_KINDS)), strict=True):
         for _ in range(getattr(options, name)):
             add(adder, kind_rng, ground)
+    if options.backdrop == 'board':
+        _add_pegs(adder, rng.spawn(1)[0], ground)
     return adder.labels
 
 
@@ -346,6 +349,33 @@ def _add_bubble(adder: _Adder, rng: np.random.Generator, ground: Ground) -> None
     size = (radius, radius * rng.uniform(0.7, 1.0), radius * rng.uniform(0.4, 1.0))
     place = (x, y, ground.height_at(x, y) + 0.2 * radius)
     adder.solid(mujoco.mjtGeom.mjGEOM_ELLIPSOID, size, place, _lying_turn(rng), material)
+
+
+def _add_pegs(adder: _Adder, rng: np.random.Generator, ground: Ground) -> None:
+    """Add the pegs and rubber rings of a board for exercises, to every other board."""
+    if rng.random() < 0.5:
+        return
+    pitch, radius, height = rng.uniform((0.011, 0.0008, 0.003), (0.022, 0.0028, 0.009))
+    rubber = Material(_any_color(rng), 0.05, float(rng.uniform(0.1, 1.0)), 0.4, 0.0, 0.05)
+    soft = Material(_any_color(rng), 0.0, float(rng.uniform(0.1, 0.5)), 0.3, 0.0, 0.1)
+    turn = rng.uniform(0, np.pi)
+    axes = pitch * np.array([(np.cos(turn), np.sin(turn)), (-np.sin(turn), np.cos(turn))])
+    size = (radius, radius, height)
+    upright = np.array([1.0, 0.0, 0.0, 0.0])
+    for row in range(3):
+        for column in range(4):
+            x, y = (row - 1) * axes[0] + (column - 1.5) * axes[1]
+            base = ground.height_at(x, y)
+            adder.solid(
+                mujoco.mjtGeom.mjGEOM_CYLINDER, size, (x, y, base + height), upright, rubber
+            )
+            if rng.random() < 0.3:
+                adder.mesh(ring(1.6 * radius, 0.6 * radius, 0), soft, (x, y, base + 0.6 * radius))
+
+
+def _any_color(rng: np.random.Generator) -> _Color:
+    red, green, blue = rng.uniform(0.02, 0.7, 3)
+    return float(red), float(green), float(blue)
 
 
 _KINDS: dict[str, Callable[[_Adder, np.random.Generator, Ground], None]] = {

@@ -83,9 +83,20 @@ def test_distractors_leave_visible_instruments_labeled_as_they_were():
     assert np.array_equal(cluttered[kept], plain[kept])
 
 
+def test_some_boards_carry_pegs():
+    counts = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        ground = Ground(lambda x, y: 0.0, lambda x, y: np.zeros(3))
+        options = SceneOptions(backdrop='board')
+        counts.append(len(add_distractors(mujoco.MjSpec(), options, rng, ground)))
+    assert min(counts) == 0
+    assert max(counts) >= 12
+
+
 def test_a_scene_may_hold_the_most_of_everything():
     kinds = (*KINDS, 'probes', 'suctions', 'cannulas', 'retractors')
     most = {kind: int(LIMITS[kind][1]) for kind in kinds}
     for seed in range(3):
-        frame = first_frame(seed=seed, num_instruments=3, **most)
+        frame = first_frame(seed=seed, num_instruments=3, backdrop='board', **most)
         assert frame.image.shape == (256, 320, 3)
