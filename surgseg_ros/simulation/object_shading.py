@@ -278,20 +278,27 @@ def _plates(rng: np.random.Generator) -> list[np.ndarray]:
     tone = np.full((size, size), 0.8, np.float32)
     tilts = [np.zeros((size, size), np.float32) for _ in range(2)]
     for _ in range(_NUM_PLATES):
-        center = tuple(rng.integers(0, size, 2).tolist())
-        extent = rng.uniform(*_PLATE_PX, 2)
-        if rng.random() < 0.2:
-            extent[:] = extent.min()
-            turned = cv2.ellipse2Poly(center, (int(extent[0] / 2),) * 2, 0, 0, 360, 30)
-        else:
-            box = (center, tuple(extent.tolist()), float(rng.choice((0, 90, rng.uniform(0, 180)))))
-            turned = np.round(cv2.boxPoints(box)).astype(np.int32)
-        value = float(rng.choice((rng.uniform(0.0, 0.25), rng.uniform(0.5, 1.0))))
-        cv2.fillConvexPoly(tone, turned, value)
-        cv2.polylines(tone, [turned], True, 0.1, 2)
+        outline = _plate_outline(rng, size)
+        bright = rng.choice((rng.uniform(0.0, 0.25), rng.uniform(0.5, 1.0)))
+        cv2.fillPoly(tone, [outline], (float(bright),))
+        cv2.polylines(tone, [outline], True, (0.1,), 2)
         for tilt in tilts:
-            cv2.fillConvexPoly(tilt, turned, float(rng.uniform(-1, 1)))
+            cv2.fillPoly(tilt, [outline], (float(rng.uniform(-1, 1)),))
     return [tone, *tilts]
+
+
+def _plate_outline(rng: np.random.Generator, size: int) -> np.ndarray:
+    """Return the (N, 2) int32 corners of a rectangle, or of a round screw."""
+    center = rng.uniform(0, size, 2)
+    extent = rng.uniform(*_PLATE_PX, 2)
+    if rng.random() < 0.2:
+        angle = np.arange(12) * (np.pi / 6)
+        corners = 0.5 * extent.min() * np.column_stack((np.cos(angle), np.sin(angle)))
+    else:
+        turn = float(rng.choice((0.0, 0.5 * np.pi, rng.uniform(0, np.pi))))
+        corners = 0.5 * extent * [(-1, -1), (1, -1), (1, 1), (-1, 1)]
+        corners = corners @ [[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]
+    return np.round(center + corners).astype(np.int32)
 
 
 def _print(rng: np.random.Generator) -> np.ndarray:

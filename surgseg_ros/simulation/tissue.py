@@ -170,8 +170,8 @@ def _add_bodies(rng: np.random.Generator, anatomy: _Anatomy, amount: float) -> _
         reach = max(float(inside.max()), 1.0)
         # Round in cross-section, so that the slope is steepest at the outline.
         profile = np.sqrt(np.clip(1 - (1 - inside / reach) ** 2, 0, 1))
-        rise = profile * reach * np.float32(rng.uniform(0.3, 0.9) * 2 * SURFACE_SIZE_M / size)
-        rise = cv2.GaussianBlur(rise, (0, 0), 1.5)
+        tall = reach * rng.uniform(0.3, 0.9) * 2 * SURFACE_SIZE_M / size
+        rise = cv2.GaussianBlur(np.float32(tall) * profile, (0, 0), 1.5)
         shade = 1 - rng.uniform(0.2, 0.7) * np.exp(-outside / rng.uniform(2, 8))
         shade = np.where(outline > 0, 0.6 + 0.4 * profile, shade).astype(np.float32)
         height = height + cv2.resize(rise, (size, size))
