@@ -46,7 +46,7 @@ def printed_text(text: str, radius: float, start: float, height: float, angle: f
     step = height / _LETTER_PX
     corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
     along = start + step * (columns[:, None] + corners[None, :, 0])
-    turn = angle + step / radius * (rows[:, None] + corners[None, :, 1] - _LETTER_PX / 2)
+    turn = angle + step / radius * (rows[:, None] + corners[None, :, 1] - _LETTER_PX / 2 - 4)
     vertices = np.stack((radius * np.cos(turn), radius * np.sin(turn), along), axis=-1)
     return vertices.reshape(-1, 3), _both_sides(_quads(len(rows)))
 
@@ -55,7 +55,7 @@ def sheet(
     outline: tuple[float, float],
     height_at: Callable[[float, float], float],
     rng: np.random.Generator,
-    cells: int = 28,
+    cells: int = 44,
     folds: float = 0.004,
 ) -> tuple[np.ndarray, np.ndarray]:
     """
@@ -78,7 +78,7 @@ def sheet(
     heights = np.array([height_at(x, y) for x, y in plane.reshape(-1, 2)]).reshape(count, count)
     heights = cv2.GaussianBlur(heights, (5, 5), 0)
     crumple = np.abs(fractal_noise(rng, count, int(rng.integers(2, 6)), 2))
-    crumple = 1.5 * crumple + 0.3 * fractal_noise(rng, count, 9, 1)
+    crumple = cv2.GaussianBlur(1.5 * crumple + 0.2 * fractal_noise(rng, count, 9, 1), (5, 5), 0)
     points = np.dstack((plane, heights + 0.0008 + folds * crumple))
     index = np.arange(count * count).reshape(count, count)
     a, b, c, d = index[:-1, :-1], index[:-1, 1:], index[1:, 1:], index[1:, :-1]

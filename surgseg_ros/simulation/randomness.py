@@ -33,10 +33,9 @@ class Stream(IntEnum):
     DISTRACTORS = 8
     BACKDROP = 9
     HELD_TOOLS = 10
-    LOOSE_OBJECTS = 11
-    LENS = 12
-    OVERLAY = 13
-    RECORDING = 14
+    LENS = 11
+    OVERLAY = 12
+    RECORDING = 13
 
 
 def make_rng(seed: int, stream: Stream, *more: int) -> np.random.Generator:

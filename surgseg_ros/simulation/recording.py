@@ -56,10 +56,10 @@ class Recording:
         :param index: frame number, decides the grain
         """
         options = self._options
-        if options.near_infrared:
-            pixels = self._look_infrared(pixels, index)
         if options.sharpening:
             pixels = self._sharpen(pixels)
+        if options.near_infrared:
+            pixels = self._look_infrared(pixels, index)
         if options.grayscale:
             pixels = cv2.merge([cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)] * 3)
         if options.interlacing:
@@ -87,7 +87,7 @@ class Recording:
         row, column = rng.integers(0, _GRAIN_BANK, 2)
         height, width = gray.shape[:2]
         grain = self._grain[row : row + height, column : column + width]
-        strength = np.float32(7) + gray * gray * np.float32(0.2 / 255)
+        strength = np.float32(6) + gray * gray * np.float32(0.16 / 255)
         grainy = gray + np.float32(self._options.near_infrared) * strength * grain
         hard = cv2.convertScaleAbs(np.maximum(grainy, 0))
         return cv2.merge((hard, hard, hard))
@@ -110,7 +110,7 @@ def _infrared_curve(options: SceneOptions, rng: np.random.Generator) -> np.ndarr
     """Return the (256,) uint8 table that makes tissue bright and shadows black."""
     share = options.near_infrared
     level = np.linspace(0, 1, 256)
-    lifted = np.clip(rng.uniform(1.3, 2.2) * (level - rng.uniform(0.05, 0.25)), 0, 1)
+    lifted = np.tanh(rng.uniform(0.9, 1.7) * np.clip(level - rng.uniform(0.03, 0.15), 0, 1))
     return np.clip(255 * (level + share * (lifted - level)), 0, 255).round().astype(np.uint8)
 
 

@@ -87,7 +87,10 @@ class Scene:
         self.labels: list[GeomLabel] = []
         self.instruments = self._add_instruments(spec, rng)
         self.labels += distractors.add_distractors(
-            spec, options, make_rng(options.seed, Stream.DISTRACTORS), self.height_at
+            spec,
+            options,
+            make_rng(options.seed, Stream.DISTRACTORS),
+            distractors.Ground(self.height_at, self.color_at),
         )
         view = View(camera, *self.endoscope_at(0.0), self.height_at, self._free_direction)
         self._held_tools = add_held_tools(
@@ -141,6 +144,14 @@ class Scene:
             int(np.clip((value / SURFACE_SIZE_M + 0.5) * count, 0, count - 1)) for value in (x, y)
         )
         return float(self.tissue.relief[row, column])
+
+    def color_at(self, x: float, y: float) -> np.ndarray:
+        """Return the (3,) linear color of the tissue at a point of the plane in m."""
+        count = self.tissue.surface.shape[0]
+        column, row = (
+            int(np.clip((value / SURFACE_SIZE_M + 0.5) * count, 0, count - 1)) for value in (x, y)
+        )
+        return (self.tissue.surface[row, column, :3] / 255.0) ** 2
 
     def tip(self, instrument: Instrument) -> np.ndarray:
         """Return the (3,) point midway between the tips of both jaws, in the world in m."""
