@@ -103,9 +103,7 @@ CHANGES: Mapping[str, Callable[..., v2.Transform]] = {
     'gamma': _changed(image_changes.Gamma),
     'channel_gain': _changed(image_changes.ChannelGain),
     'gray': lambda p: v2.RandomGrayscale(p),
-    'blur': lambda p, kernel_size, sigma: _with_probability(
-        v2.GaussianBlur(kernel_size, sigma=tuple(sigma)), p
-    ),
+    'blur': _changed(image_changes.Blur),
     'fog': lambda p, strength: _with_probability(Fog(tuple(strength)), p),
     'noise': _changed(image_changes.Noise),
     'sharpen': _changed(image_changes.Sharpen),

@@ -234,6 +234,27 @@ class Noise(PixelChange):
         return cv2.add(image, noise, dtype=cv2.CV_8U)
 
 
+class Blur(PixelChange):
+    """
+    Blur an image with a Gaussian, as ``GaussianBlur`` of torchvision does in more time.
+
+    :param kernel_size: odd width of the filter, in px
+    :param sigma: smallest and largest deviation, in px
+    """
+
+    def __init__(self, kernel_size: int, sigma: Range) -> None:
+        super().__init__()
+        self.kernel_size, self.sigma = kernel_size, sigma
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """Draw the deviation."""
+        return {'sigma': _draw(self.sigma)}
+
+    def change(self, image: np.ndarray, sigma: float) -> np.ndarray:  # type: ignore[override]
+        """Blur, mirrored at the border."""
+        return cv2.GaussianBlur(image, (self.kernel_size, self.kernel_size), sigma)
+
+
 class Sharpen(PixelChange):
     """
     Enhance edges by an unsharp mask, as the processors of endoscopes do.
