@@ -39,7 +39,7 @@ _THREAD_COLORS: tuple[_Color, ...] = (
 )
 _DRAIN_COLORS: tuple[_Color, ...] = (
     *((0.70, 0.66, 0.58), (0.55, 0.38, 0.20), (0.45, 0.50, 0.52), (0.60, 0.25, 0.20)),
-    *((0.25, 0.40, 0.45), (0.75, 0.75, 0.75)),
+    *((0.25, 0.40, 0.45), (0.75, 0.75, 0.75), (0.01, 0.01, 0.012), (0.03, 0.03, 0.03)),
 )
 _LOOP_COLORS: tuple[_Color, ...] = (
     *((0.60, 0.02, 0.03), (0.03, 0.08, 0.55), (0.75, 0.55, 0.03), (0.75, 0.75, 0.72)),
@@ -311,7 +311,7 @@ def _add_polymer_clip(adder: _Adder, rng: np.random.Generator, ground: Ground) -
 
 def _add_drain(adder: _Adder, rng: np.random.Generator, ground: Ground) -> None:
     """Add a soft tube that crosses the view, some with holes."""
-    radius = rng.uniform(0.0014, 0.0038)
+    radius = rng.uniform(0.0014, 0.0055)
     path = _curve(rng, ground, rng.uniform(0.1, 0.22), 10)
     path[:, 2] += radius * rng.uniform(0.6, 1.2) + _lift(rng, len(path), 0.02)
     color = np.array(_pick(rng, _DRAIN_COLORS))

@@ -245,9 +245,9 @@ def _tinted(rng: np.random.Generator, gray: float, spread: float) -> tuple[float
 def _body_material(rng: np.random.Generator) -> Material:
     """Return metal, black or gray plastic."""
     kind = rng.random()
-    if kind < 0.55:
+    if kind < 0.5:
         return _steel(rng)
-    return _plastic(rng, 0.005, 0.03) if kind < 0.75 else _plastic(rng, 0.1, 0.5)
+    return _plastic(rng, 0.004, 0.03) if kind < 0.85 else _plastic(rng, 0.1, 0.5)
 
 
 def _add_print(
@@ -282,14 +282,16 @@ def _add_probe(builder: _ToolBuilder, rng: np.random.Generator) -> None:
         builder.box(fin, (-radius * 1.05, 0, -head * rng.uniform(0.3, 0.9)), rod)
     builder.rod(radius * 1.06, -head - 0.004, -head, _steel(rng))
     _add_print(builder, rng, width, body)
-    if rng.random() < 0.7:
+    if rng.random() < 0.5:
         builder.rod(radius * rng.uniform(0.85, 1.1), -_ROD_M, -head - 0.004, rod)
         return
     # A cable instead of a rod.
     z = -np.linspace(head, _ROD_M, 40)
     bend = rng.uniform(-0.03, 0.03, 2)[:, None] * ((z + head) / 0.1) ** 2
     path = np.column_stack((bend[0], bend[1], z))
-    builder.mesh(knitted_tube(path, radius * 0.5, 0.002, 0.0), _plastic(rng, 0.01, 0.5))
+    cable = radius * rng.uniform(0.4, 1.0)
+    sheath = _plastic(rng, 0.004, 0.02) if rng.random() < 0.5 else _plastic(rng, 0.01, 0.5)
+    builder.mesh(knitted_tube(path, cable, 0.002, 0.0), sheath)
 
 
 def _add_suction(builder: _ToolBuilder, rng: np.random.Generator) -> None:

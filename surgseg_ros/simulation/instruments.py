@@ -546,13 +546,13 @@ def _vessel_sealer_jaw(builder: InstrumentBuilder, body: mujoco.MjsBody, side: f
         body,
         CLASPER,
         builder.look.insert,
-        _shifted(sweep(path, width * 0.75, width, squareness=2.6), side * 0.0021),
+        _shifted(sweep(path, width * 0.6, width * 0.75, squareness=2.6), side * 0.0017),
     )
     builder.add_mesh(
         body,
         CLASPER,
         builder.look.jaw,
-        _shifted(sweep(path, 0.0005, width * 0.9, squareness=4), side * 0.0004),
+        _shifted(sweep(path, 0.0005, width * 0.65, squareness=4), side * 0.0004),
     )
 
 

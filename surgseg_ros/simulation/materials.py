@@ -54,7 +54,7 @@ def draw_look(class_name: str, options: SceneOptions, rng: np.random.Generator) 
         wrist=wrist,
         core=core,
         pin=_metal(options, rng, 0.5),
-        jaw=shaft if rng.random() < 0.15 else _metal(options, rng, 0.4),
+        jaw=_metal(options, rng, 0.4),
         insert=insert,
         variant=float(rng.random()),
         cover=cover,

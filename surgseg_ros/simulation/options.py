@@ -91,6 +91,9 @@ class SceneOptions:
     :param light_offset: distance of the light from the endoscope's center in m
     :param falloff: 0 even light .. 1 inverse square of the distance
     :param ambient: light that comes from everywhere
+    :param shadow: darkness of the shadows that objects throw
+    :param shadow_softness: of the edges of shadows: 0 sharp .. 1 blurred
+    :param stray_shadows: shadows of things that are out of view
     :param shaft_brightness: 0 black .. 1 bright metal
     :param shaft_fiber: visibility of fibers and brushing on the shaft
     :param metal_contrast: of the reflections on wrist and jaws
@@ -219,6 +222,9 @@ class SceneOptions:
     interlacing: float = 0.0
     video_compression: float = 0.0
     overlay: str = 'none'
+    shadow: float = 0.55
+    shadow_softness: float = 0.5
+    stray_shadows: int = 0
 
     def __post_init__(self) -> None:
         """Check every option."""
@@ -311,6 +317,9 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     'lens_dirt': (0.0, 1.0),
     'interlacing': (0.0, 10.0),
     'video_compression': (0.0, 1.0),
+    'shadow': (0.0, 1.0),
+    'shadow_softness': (0.0, 1.0),
+    'stray_shadows': (0, 3),
 }
 """Smallest and largest value of every number."""
 
@@ -425,9 +434,9 @@ RANDOMIZATION: Mapping[str, Uniform | Gains | Choice] = {
 WIDE_RANDOMIZATION: Mapping[str, Uniform | Gains | Choice] = {
     **RANDOMIZATION,
     'focal_length': Uniform(850.0, 1500.0),
-    'num_instruments': Choice((0, 1, 2, 3), (0.1, 0.2, 0.45, 0.25)),
+    'num_instruments': Choice((0, 1, 2, 3), (0.15, 0.2, 0.42, 0.23)),
     'instrument_scale': Uniform(0.75, 1.3),
-    'instrument_distance': Uniform(0.5, 1.05),
+    'instrument_distance': Uniform(0.6, 1.05),
     'distance': Uniform(0.045, 0.15),
     'tissue': Choice(TISSUE_NAMES),
     'second_tissue': Choice(TISSUE_NAMES),
@@ -442,12 +451,12 @@ WIDE_RANDOMIZATION: Mapping[str, Uniform | Gains | Choice] = {
     'white_balance': Gains(0.18),
     'grayscale': Choice((False, True), (0.88, 0.12)),
     'jpeg_quality': Uniform(20, 95, 0.5),
-    'backdrop': Choice(BACKDROP_NAMES, (0.85, 0.05, 0.03, 0.03, 0.04)),
+    'backdrop': Choice(BACKDROP_NAMES, (0.82, 0.08, 0.03, 0.03, 0.04)),
     'probes': Choice((0, 1), (0.9, 0.1)),
     'suctions': Choice((0, 1), (0.89, 0.11)),
     'cannulas': Choice((0, 1), (0.96, 0.04)),
-    'retractors': Choice((0, 1), (0.95, 0.05)),
-    'drains': Choice((0, 1), (0.94, 0.06)),
+    'retractors': Choice((0, 1), (0.87, 0.13)),
+    'drains': Choice((0, 1), (0.92, 0.08)),
     'vessel_loops': Choice((0, 1, 2), (0.93, 0.05, 0.02)),
     'polymer_clips': Choice((0, 2, 5), (0.92, 0.05, 0.03)),
     'towels': Choice((0, 1), (0.96, 0.04)),
@@ -464,6 +473,10 @@ WIDE_RANDOMIZATION: Mapping[str, Uniform | Gains | Choice] = {
     'interlacing': Uniform(2.0, 6.0, 0.06),
     'video_compression': Uniform(0.1, 1.0, 0.25),
     'overlay': Choice(OVERLAY_NAMES, (0.76, 0.09, 0.06, 0.05, 0.04)),
+    'light_offset': Uniform(0.0, 0.03),
+    'shadow': Uniform(0.2, 0.95),
+    'shadow_softness': Uniform(0.05, 1.0),
+    'stray_shadows': Choice((0, 1, 2), (0.7, 0.2, 0.1)),
 }
 """Wider ranges, of weights that shall hold on real images: more tools, backdrops and cameras."""
 

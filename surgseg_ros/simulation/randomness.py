@@ -36,6 +36,7 @@ class Stream(IntEnum):
     LENS = 11
     OVERLAY = 12
     RECORDING = 13
+    SHADOWS = 14
 
 
 def make_rng(seed: int, stream: Stream, *more: int) -> np.random.Generator:

@@ -40,7 +40,6 @@ from surgseg_ros.simulation.tissue import TEXTURE_SIZE
 _DETAIL_SIZE = 512
 _DETAIL_ZOOM = 2.7
 _DETAIL_STEEPNESS = 1.6
-_SHADOW_STRENGTH = 0.55
 _COARSE = 0.25
 _BRIGHTEST_EDGE = 4.0
 
@@ -63,6 +62,7 @@ class Shader:
         self._tissue_value = scene.model.geom(TISSUE_GEOM).id + 1
         self._objects = ObjectShader(scene, camera, options, rng)
         self._detail = _tissue_detail(rng, options)
+        self._stray = _stray_shadows(make_rng(options.seed, Stream.SHADOWS), options)
 
     def shade(self, identity: np.ndarray, depth: np.ndarray, eye: Eye) -> np.ndarray:
         """
@@ -163,16 +163,38 @@ class Shader:
         small = cv2.resize(outline, None, fx=_COARSE, fy=_COARSE, interpolation=cv2.INTER_AREA)
         near = small > 127
         if not near.any() or near.all():
-            return np.ones_like(depth)
+            return self._stray.copy()
         distance = cv2.resize(depth, small.shape[::-1], interpolation=cv2.INTER_NEAREST)
         gap = 1 / distance[near].mean() - 1 / distance[~near].mean()
         light = eye.rotation.T @ (eye.light - eye.position)
         shift = -light[:2] * self._camera.fx * max(float(gap), 0.0) * _COARSE
         move = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
         shadow = cv2.warpAffine(small, move, small.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
-        shadow = cv2.GaussianBlur(shadow, (0, 0), 1.5 + 0.006 * self._camera.width)
+        shadow = cv2.GaussianBlur(shadow, (0, 0), _penumbra_px(self._options))
         shadow = cv2.resize(shadow, depth.shape[::-1], interpolation=cv2.INTER_LINEAR)
-        return 1 - shadow * np.float32(_SHADOW_STRENGTH / 255)
+        return self._stray - self._stray * shadow * np.float32(self._options.shadow / 255)
+
+
+def _penumbra_px(options: SceneOptions) -> float:
+    """Return the blur of shadows in pixels of the coarse grid."""
+    return (1.5 + 0.006 * options.width) * max(2 * options.shadow_softness, 0.2)
+
+
+def _stray_shadows(rng: np.random.Generator, options: SceneOptions) -> np.ndarray:
+    """Return the (H, W) float32 share of light that things out of view leave."""
+    size = np.array([round(options.width * _COARSE), round(options.height * _COARSE)])
+    light = np.ones((size[1], size[0]), np.float32)
+    for _ in range(options.stray_shadows):
+        angle = rng.uniform(0, 2 * np.pi)
+        along = np.array([np.cos(angle), np.sin(angle)])
+        across = np.array([-along[1], along[0]]) * rng.uniform(0.02, 0.12) * size[0]
+        end = (0.5 + rng.uniform(-0.3, 0.3, 2)) * size
+        start = end + along * 1.5 * size[0]
+        outline = [start - across, start + across, end + 0.5 * across, end - 0.5 * across]
+        darkness = options.shadow * rng.uniform(0.4, 1.0)
+        cv2.fillPoly(light, [np.round(outline).astype(np.int32)], (1 - darkness,))
+    light = cv2.GaussianBlur(light, (0, 0), _penumbra_px(options))
+    return cv2.resize(light, (options.width, options.height), interpolation=cv2.INTER_LINEAR)
 
 
 def _smooth_edges(image: np.ndarray, identity: np.ndarray) -> np.ndarray:
