@@ -99,6 +99,12 @@ _DESCRIPTIONS = {
     'interlacing': 'Shift between even and odd lines in pixels of a 640 pixels wide image.',
     'video_compression': 'Loss of detail and blocks of a small video stream.',
     'overlay': 'What a console draws over the image; what it hides is labeled background.',
+    'bodies': 'How many rounded organs, loops and cords lie on the surface.',
+    'char': 'What cautery has burnt.',
+    'texture': 'Fineness of the wet structure of tissue: 0 smooth, 1 rough.',
+    'shadow': 'Darkness of the shadows that objects throw.',
+    'shadow_softness': 'Of the edges of shadows: 0 sharp, 1 blurred.',
+    'stray_shadows': 'Number of shadows of things that are out of view.',
     'fill_fenestrations': 'Label the openings of jaws as jaw, as the EndoVis annotations do.',
 }
 """Scene options that are parameters of the node, with their descriptions."""
@@ -122,7 +128,7 @@ PARAMETERS = (
     NodeParameter(
         'randomize',
         False,
-        'Draw every option that is left at its default from the ranges used for training.',
+        'Draw every option that is left at its default from the standard ranges.',
     ),
     NodeParameter(
         'truth_task',

@@ -159,13 +159,14 @@ def test_parameters_change_what_is_published(station, start_node):
         'num_instruments': 0,
         'black_border': 'circle',
         'randomize': True,
+        # The artifacts of a stronger compression reach far into the black.
+        'jpeg_quality': 100,
     }
     start_node(NODE, parameters)
     image = station.listen(Image, 'left/image_raw').wait_for_count(1)[0]
     assert (image.width, image.height, image.encoding) == (160, 128, 'bgr8')
     assert image.header.frame_id == 'eye'
-    # JPEG artifacts reach a little into the black.
-    assert image_to_array(image)[0, 0].max() < 32
+    assert image_to_array(image)[0, 0].max() < 6
     tips = station.listen(PoseArray, 'ground_truth/left/tips').wait_for_count(1)[0]
     assert len(tips.poses) == 0
 
