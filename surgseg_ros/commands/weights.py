@@ -21,7 +21,7 @@ from surgseg_ros.commands.arguments import add_device_argument
 
 EPILOG = """examples:
   surgseg weights --output weights_output
-  surgseg weights --output try --videos 4 --frames 8 --set size=[160,128] --set steps=20
+  surgseg weights --output try --videos 4 --frames 8 --set phases=[] --set size=[160,128] --set steps=20
 """
 
 

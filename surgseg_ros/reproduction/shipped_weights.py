@@ -43,7 +43,7 @@ class WeightsData:
     :param ranges: that scenes are drawn from, see :data:`surgseg_ros.simulation.options.RANGES`
     """
 
-    videos: int = 120
+    videos: int = 60
     frames: int = 100
     frames_per_scene: int = 2
     size: tuple[int, int] = (640, 512)

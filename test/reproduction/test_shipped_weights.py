@@ -25,7 +25,7 @@ from surgseg_ros.training.recipe import list_recipes
 
 SMALL = (
     *('--videos', '2', '--frames', '2', '--device', 'cpu', '--workers', '1'),
-    *('--set', 'size=[96,64]', '--set', 'batch_size=2', '--set', 'workers=0'),
+    *('--set', 'phases=[]', '--set', 'size=[96,64]', '--set', 'batch_size=2', '--set', 'workers=0'),
     *('--set', 'steps=2', '--set', 'validate_every=1', '--set', 'precision=fp32'),
 )
 
