@@ -14,14 +14,15 @@
 """``surgseg weights``: the shipped weights, made again."""
 
 import argparse
-from dataclasses import fields
+import json
 from pathlib import Path
 
 from surgseg_ros.commands.arguments import add_device_argument
 
 EPILOG = """examples:
   surgseg weights --output weights_output
-  surgseg weights --output try --videos 4 --frames 8 --set phases=[] --set size=[160,128] --set steps=20
+  surgseg weights --output try --videos 4 --frames 8 --set phases=[] --set steps=20 \\
+      --set size=[160,128]
 """
 
 
@@ -30,8 +31,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         'weights',
         help='make the shipped weights again: data, training and scores',
-        description='Render the simulated data set of the shipped weights, train the networks by '
-        'the recipes mffnet_sim and mffnet_types_sim, and write weights and scores. The defaults '
+        description='Render the simulated data sets of the shipped weights, train the networks '
+        'one after the other by the recipes mffnet_sim, mffnet_sim_cuts, mffnet_sim_whole and '
+        'mffnet_types_sim, and write weights and scores. The defaults '
         'are those of the shipped files. Interrupted, the same command goes on where it stopped. '
         'Needs the training extra, and a GPU to be done within the hour.',
         epilog=EPILOG,
@@ -56,15 +58,15 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from surgseg_ros.data.prepared_folder import read_hash
     from surgseg_ros.reproduction.shipped_weights import make_weights
-    from surgseg_ros.reproduction.shipped_weights import WeightsData
 
-    given = {each.name: getattr(arguments, each.name, None) for each in fields(WeightsData)}
-    data = WeightsData(**{name: value for name, value in given.items() if value is not None})
-    made = list(
-        make_weights(arguments.output, data, arguments.set, arguments.device, arguments.workers)
+    names = ('videos', 'frames', 'seed')
+    given = {name: getattr(arguments, name) for name in names}
+    changes = {name: value for name, value in given.items() if value is not None}
+    made = make_weights(
+        arguments.output, changes, arguments.set, arguments.device, arguments.workers
     )
-    print(f'hash of the data: {read_hash(arguments.output / "data")}')
-    print('\n'.join(f'weights: {path}, scores: {path.with_suffix(".json")}' for path in made))
+    for path in list(made):
+        scores = json.loads(path.with_suffix('.json').read_text(encoding='utf-8'))
+        print(f'weights: {path}, scores beside it, hash of the data: {scores["data_hash"]}')
     return 0

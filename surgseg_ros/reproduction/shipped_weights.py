@@ -14,11 +14,14 @@
 """The shipped weights, made again: data, networks, scores, from a few numbers and two recipes."""
 
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 import json
 from pathlib import Path
 import shutil
+from typing import Any
 
 from surgseg_ros.data.prepared_folder import read_hash
 from surgseg_ros.inference.checkpoints import SUFFIX
@@ -33,48 +36,74 @@ from surgseg_ros.training.training_data import load_training_data
 @dataclass(frozen=True)
 class WeightsData:
     """
-    The data set that the shipped weights are trained on, see :func:`render_videos`.
+    A data set that shipped weights are trained on, see :func:`render_videos`.
 
-    :param videos: number of videos, of which the recipes hold a share out
+    :param ranges: that scenes are drawn from, see :data:`surgseg_ros.simulation.options.RANGES`
     :param frames: of each video
+    :param videos: number of videos, of which the recipes hold a share out
     :param frames_per_scene: few, so that there are many scenes: frames of one resemble each other
     :param size: (width, height) in px, that of the recipes
     :param seed: of all that is random
-    :param ranges: that scenes are drawn from, see :data:`surgseg_ros.simulation.options.RANGES`
     """
 
+    ranges: str
+    frames: int
     videos: int = 60
-    frames: int = 100
     frames_per_scene: int = 2
     size: tuple[int, int] = (640, 512)
     seed: int = 0
-    ranges: str = 'wide'
+
+    def render(self, folder: Path, workers: int | None) -> None:
+        """Render the data set, or what is missing of it."""
+        render_videos(
+            folder,
+            self.videos,
+            self.frames,
+            self.size,
+            self.seed,
+            frames_per_scene=self.frames_per_scene,
+            ranges=self.ranges,
+            workers=workers,
+        )
+
+
+STANDARD = WeightsData('standard', 100)
+WIDE = WeightsData('wide', 50)
 
 
 @dataclass(frozen=True)
-class ShippedNetwork:
+class WeightsRun:
     """
-    A network that is shipped.
+    A training run on the way to the shipped weights.
 
     :param name: of its weights
-    :param recipe: that trains it
-    :param init: name of the shipped network that it starts from; empty: random weights
+    :param recipe: that trains them
+    :param data: on which
+    :param init: names of the runs that it starts from the mean of; empty: random weights
     """
 
     name: str
     recipe: str
-    init: str = ''
+    data: WeightsData
+    init: tuple[str, ...] = ()
 
 
-NETWORKS = (
-    ShippedNetwork('mffnet_parts_sim', 'mffnet_sim'),
-    ShippedNetwork('mffnet_types_sim', 'mffnet_types_sim', 'mffnet_parts_sim'),
+RUNS = (
+    WeightsRun('mffnet_parts_first', 'mffnet_sim', STANDARD),
+    WeightsRun('mffnet_parts_second', 'mffnet_sim_cuts', WIDE, ('mffnet_parts_first',)),
+    WeightsRun(
+        'mffnet_parts_sim',
+        'mffnet_sim_whole',
+        WIDE,
+        ('mffnet_parts_first', 'mffnet_parts_second'),
+    ),
+    WeightsRun('mffnet_types_sim', 'mffnet_types_sim', STANDARD, ('mffnet_parts_first',)),
 )
 
 
 def make_weights(
     output: Path,
-    data: WeightsData,
+    changes: Mapping[str, Any],
     settings: Sequence[str] = (),
     device: str = 'auto',
     workers: int | None = None,
@@ -82,8 +111,10 @@ def make_weights(
     """
     Render the data and train the networks; what exists is kept, so an interrupted call goes on.
 
-    :param output: gets ``data/``, ``runs/<name>/`` and, of each network, ``<name>.safetensors`` in
-        float16 and ``<name>.json`` with the hash of the data and the scores of all validations
+    :param output: gets ``data_<ranges>/``, ``runs/<name>/`` and, of each run,
+        ``<name>.safetensors`` in float16 and ``<name>.json`` with the hash of the data and the
+        scores of all validations
+    :param changes: fields of :class:`WeightsData` that differ
     :param settings: ``key=value`` that differ from the recipes
     :param device: see :func:`surgseg_ros.inference.devices.select_device`
     :param workers: processes that render (default: number of CPUs)
@@ -91,32 +122,27 @@ def make_weights(
     :raises DatasetError: if the folder was begun with other data
     :raises RecipeError: if it was begun with other settings
     """
-    render_videos(
-        output / 'data',
-        data.videos,
-        data.frames,
-        data.size,
-        data.seed,
-        frames_per_scene=data.frames_per_scene,
-        ranges=data.ranges,
-        workers=workers,
-    )
-    for network in NETWORKS:
-        yield _train(network, output, settings, device)
+    for run in RUNS:
+        folder = output / f'data_{run.data.ranges}'
+        replace(run.data, **changes).render(folder, workers)
+        yield _train(run, folder, output, settings, device)
 
 
-def _train(network: ShippedNetwork, output: Path, settings: Sequence[str], device: str) -> Path:
-    init = f'init={json.dumps(str(output / (network.init + SUFFIX)))}'
-    recipe = load_recipe(network.recipe, [*settings, *([init] if network.init else [])])
+def _train(
+    run: WeightsRun, data_folder: Path, output: Path, settings: Sequence[str], device: str
+) -> Path:
+    starts = [str(output / (name + SUFFIX)) for name in run.init]
+    init = [f'init={json.dumps(starts)}'] if starts else []
+    recipe = load_recipe(run.recipe, [*settings, *init])
     # All files were read when they were counted, a moment ago.
-    data = load_training_data(output / 'data', recipe, check=False)
-    folder = output / 'runs' / network.name
+    data = load_training_data(data_folder, recipe, check=False)
+    folder = output / 'runs' / run.name
     fabric = make_fabric(device, 0, 0, recipe.precision, folder / 'tensorboard')
     fabric.launch()
     Trainer(recipe, data, folder, fabric).run()
     files = RunFolder(folder)
-    scores = {'data_hash': read_hash(output / 'data'), 'validations': files.read_metrics()}
-    weights = output / f'{network.name}{SUFFIX}'
+    scores = {'data_hash': read_hash(data_folder), 'validations': files.read_metrics()}
+    weights = output / f'{run.name}{SUFFIX}'
     shutil.copyfile(files.best, weights)
     weights.with_suffix('.json').write_text(json.dumps(scores, indent=2) + '\n', encoding='utf-8')
     return weights

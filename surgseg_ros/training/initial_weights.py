@@ -13,12 +13,17 @@
 # limitations under the License.
 """Training that starts from the weights of another checkpoint, perhaps of another task."""
 
+from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict
 from dataclasses import dataclass
 import hashlib
+from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
+from torch import Tensor
 
 from surgseg_ros.inference.checkpoints import load_checkpoint
 from surgseg_ros.inference.checkpoints import resolve_checkpoint
@@ -32,9 +37,9 @@ class InitialWeights:
     """
     Where the first weights came from.
 
-    :param checkpoint: name of the file
-    :param sha256: of the file
-    :param task: of the checkpoint
+    :param checkpoint: name of the file; several, which were averaged, are joined by ``' + '``
+    :param sha256: of the file, likewise
+    :param task: of the checkpoints
     :param loaded: tensors that were taken over
     :param total: tensors of the network
     """
@@ -58,30 +63,59 @@ def load_initial_weights(network: nn.Module, recipe: Recipe) -> InitialWeights:
     """
     Take all weights over whose name and shape fit; those of other classes stay random.
 
+    Several checkpoints are averaged: the middle between weights and what a second domain made of
+    them holds on both (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022).
+
     :param network: of the recipe, changed in place
-    :param recipe: with ``init``, the name of a shipped checkpoint or the path of one
-    :raises CheckpointError: if the file cannot be used
-    :raises RecipeError: if it is of another model, or nothing of it fits
+    :param recipe: with ``init``: names of shipped checkpoints or paths
+    :raises CheckpointError: if a file cannot be used
+    :raises RecipeError: if one is of another model, they differ in their task, or nothing fits
     """
-    path = resolve_checkpoint(recipe.init)
-    model, info = load_checkpoint(path)
-    if info.model != recipe.model:
-        raise RecipeError(
-            f"init: {path} has weights of model '{info.model}', the recipe trains "
-            f"'{recipe.model}'; give a checkpoint of that model"
-        )
+    names = (recipe.init,) if isinstance(recipe.init, str) else recipe.init
+    paths = [resolve_checkpoint(name) for name in names]
+    states, tasks = [], []
+    for path in paths:
+        model, info = load_checkpoint(path)
+        if info.model != recipe.model:
+            raise RecipeError(
+                f"init: {path} has weights of model '{info.model}', the recipe trains "
+                f"'{recipe.model}'; give a checkpoint of that model"
+            )
+        states.append(model.state_dict())
+        tasks.append(info.task)
+    if len(set(tasks)) > 1:
+        raise RecipeError(f'init: checkpoints of different tasks: {", ".join(tasks)}')
     own = network.state_dict()
     fitting = {
         name: tensor
-        for name, tensor in model.state_dict().items()
+        for name, tensor in _average(states).items()
         if name in own and own[name].shape == tensor.shape
     }
     if not fitting:
         raise RecipeError(
-            f'init: no tensor of {path} fits the {len(own)} of the network; are model_options '
+            f'init: no tensor of {paths[0]} fits the {len(own)} of the network; are model_options '
             'the same?'
         )
     network.load_state_dict(fitting, strict=False)
+    return InitialWeights(
+        ' + '.join(path.name for path in paths),
+        ' + '.join(_digest(path) for path in paths),
+        tasks[0],
+        len(fitting),
+        len(own),
+    )
+
+
+def _average(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the mean of weights and statistics; of counters, those of the last."""
+    return {
+        name: torch.stack([state[name] for state in states]).mean(dim=0)
+        if last.is_floating_point()
+        else last
+        for name, last in states[-1].items()
+    }
+
+
+def _digest(path: Path) -> str:
     file = weights_file(path) if path.is_dir() else path
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    return InitialWeights(path.name, digest, info.task, len(fitting), len(own))
+    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -15,7 +15,8 @@
 Recipes: everything that decides a training run, as one YAML file a published system.
 
 ``surgseg_ros/training/recipes/<name>.yaml`` gives each value with its source; what a recipe leaves
-out has the default of :class:`Recipe`. ``--set key=value`` changes single values.
+out has the value of the recipe that it ``extends``, or the default of :class:`Recipe`. ``--set
+key=value`` changes single values.
 """
 
 from collections.abc import Mapping
@@ -80,7 +81,7 @@ class Recipe:
     :param epochs: passes over the training images
     :param steps: optimizer steps, instead of epochs, unless 0; setting epochs sets it to 0
     :param init: checkpoint whose weights the training starts from, as far as they fit: the name
-        of a shipped one or a path; empty: random weights
+        of a shipped one or a path; several are averaged; empty: random weights
     :param weight_average: share of the average of the weights that each step keeps, such as 0.999;
         the average is validated and saved instead of the weights themselves; 0: no average
     :param optimizer: ``'adam'`` or ``'adamw'``
@@ -130,7 +131,7 @@ class Recipe:
     batch_size: int = 8
     epochs: int = 20
     steps: int = 0
-    init: str = ''
+    init: str | tuple[str, ...] = ''
     weight_average: float = 0.0
     optimizer: str = 'adam'
     learning_rate: float = 1e-4
@@ -254,9 +255,7 @@ def load_recipe(name_or_path: str, settings: Sequence[str] = ()) -> Recipe:
     (320, 256)
     """
     path = recipe_file(name_or_path)
-    values = yaml.safe_load(path.read_text(encoding='utf-8'))
-    if not isinstance(values, dict):
-        raise RecipeError(f'{path} is no mapping of keys to values')
+    values = _read_values(path)
     for setting in settings:
         _apply_setting(values, setting)
     _check_settings(values, settings)
@@ -274,6 +273,19 @@ def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
 def differing_keys(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
     """Return the keys in which two recipes, as dictionaries, differ."""
     return [key for key in sorted({*first, *second}) if first.get(key) != second.get(key)]
+
+
+def _read_values(path: Path) -> dict[str, Any]:
+    """Return the values of a file, and those that it leaves to the recipe that it extends."""
+    values = yaml.safe_load(path.read_text(encoding='utf-8'))
+    if not isinstance(values, dict):
+        raise RecipeError(f'{path} is no mapping of keys to values')
+    if 'extends' not in values:
+        return values
+    base = recipe_file(values.pop('extends'))
+    if base == path:
+        raise RecipeError(f'{path} extends itself')
+    return {**_read_values(base), **values}
 
 
 def _apply_setting(values: dict[str, Any], setting: str) -> None:

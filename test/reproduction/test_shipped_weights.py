@@ -20,34 +20,50 @@ from surgseg_ros.cli import main
 from surgseg_ros.data.prepared_folder import read_hash
 from surgseg_ros.inference.checkpoints import list_shipped_checkpoints
 from surgseg_ros.inference.checkpoints import read_info
-from surgseg_ros.reproduction.shipped_weights import NETWORKS
+from surgseg_ros.reproduction.shipped_weights import RUNS
 from surgseg_ros.training.recipe import list_recipes
 
 SMALL = (
     *('--videos', '2', '--frames', '2', '--device', 'cpu', '--workers', '1'),
-    *('--set', 'phases=[]', '--set', 'size=[96,64]', '--set', 'batch_size=2', '--set', 'workers=0'),
+    *(
+        '--set',
+        'phases=[]',
+        '--set',
+        'size=[96,64]',
+        '--set',
+        'batch_size=2',
+        '--set',
+        'workers=0',
+    ),
     *('--set', 'steps=2', '--set', 'validate_every=1', '--set', 'precision=fp32'),
 )
 
 
-def test_every_network_has_a_recipe():
-    assert {network.recipe for network in NETWORKS} <= set(list_recipes())
-    assert list_shipped_checkpoints()[0] == NETWORKS[0].name
+def test_every_run_has_a_recipe_and_starts_from_earlier_ones():
+    assert {run.recipe for run in RUNS} <= set(list_recipes())
+    made = []
+    for run in RUNS:
+        assert set(run.init) <= set(made)
+        made.append(run.name)
+    assert set(list_shipped_checkpoints()) <= set(made)
 
 
 def test_one_command_makes_all_weights(tmp_path, capsys):
     pytest.importorskip('mujoco', reason='rendering needs the simulation extra (mujoco)')
     assert main(['weights', '--output', str(tmp_path), *SMALL]) == 0
-    digest = read_hash(tmp_path / 'data')
-    assert f'hash of the data: {digest}' in capsys.readouterr().out
-    for network, task in zip(NETWORKS, ('parts', 'types'), strict=True):
-        info = read_info(tmp_path / f'{network.name}.safetensors')
-        assert info.task == task
+    printed = capsys.readouterr().out
+    for run in RUNS:
+        digest = read_hash(tmp_path / f'data_{run.data.ranges}')
+        info = read_info(tmp_path / f'{run.name}.safetensors')
+        assert info.task == ('types' if 'types' in run.name else 'parts')
         assert info.provenance['hash'] == digest
-        scores = json.loads((tmp_path / f'{network.name}.json').read_text())
+        assert digest in printed
+        scores = json.loads((tmp_path / f'{run.name}.json').read_text())
         assert scores['data_hash'] == digest
         assert [line['step'] for line in scores['validations']] == [1, 2]
-    assert info.provenance['init']['checkpoint'] == 'mffnet_parts_sim.safetensors'
+    assert read_hash(tmp_path / 'data_wide') != read_hash(tmp_path / 'data_standard')
+    init = read_info(tmp_path / 'mffnet_parts_sim.safetensors').provenance['init']
+    assert init['checkpoint'] == 'mffnet_parts_first.safetensors + mffnet_parts_second.safetensors'
     before = {path: path.read_bytes() for path in tmp_path.glob('*.safetensors')}
     # What is there is kept, whether a run was interrupted or not.
     assert main(['weights', '--output', str(tmp_path), *SMALL]) == 0

@@ -104,3 +104,21 @@ def test_own_recipe_file(tmp_path):
         load_recipe(str(path))
     with pytest.raises(RecipeError, match="no recipe 'theirs'; give .* islam2019"):
         load_recipe('theirs')
+
+
+def test_a_recipe_has_the_values_of_the_one_that_it_extends(tmp_path):
+    path = tmp_path / 'mine.yaml'
+    path.write_text('source: ours\nextends: mffnet_sim\ntask: binary\nclass_weights: null\n')
+    mine, base = load_recipe(str(path)), load_recipe('mffnet_sim')
+    assert (mine.name, mine.source, mine.task, mine.class_weights) == (
+        *('mine', 'ours', 'binary'),
+        None,
+    )
+    assert (mine.augmentation, mine.steps) == (base.augmentation, base.steps)
+
+
+def test_a_recipe_that_extends_itself_is_refused(tmp_path):
+    path = tmp_path / 'mine.yaml'
+    path.write_text(f'extends: {path}\n')
+    with pytest.raises(RecipeError, match='extends itself'):
+        load_recipe(str(path))

@@ -141,6 +141,30 @@ def test_training_starts_from_a_checkpoint(shaft_data, tmp_path):
     assert len(init['sha256']) == 64
 
 
+def test_training_starts_from_the_middle_of_two_checkpoints(shaft_data, tmp_path):
+    files = []
+    for seed in (1, 2):
+        train(tmp_path / str(seed), shaft_data, 'steps=1', f'seed={seed}').run()
+        files.append(str(tmp_path / str(seed) / 'last.safetensors'))
+    trainer = train(tmp_path / 'third', shaft_data, f'init={json.dumps(files)}', 'steps=1')
+    first, second = (load_file(file) for file in files)
+    for name, value in trainer._network.state_dict().items():
+        if value.is_floating_point():
+            assert torch.allclose(value, (first[name].float() + second[name].float()) / 2)
+    trainer.run()
+    init = Segmenter(tmp_path / 'third' / 'last.safetensors', 'cpu').info.provenance['init']
+    assert init['checkpoint'] == 'last.safetensors + last.safetensors'
+
+
+def test_checkpoints_of_different_tasks_are_not_averaged(shaft_data, tmp_path):
+    files = []
+    for task in ('binary', 'parts'):
+        train(tmp_path / task, shaft_data, 'steps=1', f'task={task}').run()
+        files.append(str(tmp_path / task / 'last.safetensors'))
+    with pytest.raises(RecipeError, match='different tasks: binary, parts'):
+        train(tmp_path / 'third', shaft_data, f'init={json.dumps(files)}', 'steps=1')
+
+
 def test_a_checkpoint_of_another_model_is_refused(shaft_data, tmp_path):
     with pytest.raises(RecipeError, match="weights of model 'mffnet', the recipe trains 'color_l"):
         train(tmp_path, shaft_data, 'init=mffnet_parts_sim', 'steps=1')
