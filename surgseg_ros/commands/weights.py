@@ -32,8 +32,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         'weights',
         help='make the shipped weights again: data, training and scores',
         description='Render the simulated data sets of the shipped weights, train the networks '
-        'one after the other by the recipes mffnet_sim, mffnet_sim_cuts, mffnet_sim_whole and '
-        'mffnet_types_sim, and write weights and scores. The defaults '
+        'one after the other by the recipes mffnet_sim, mffnet_sim_cuts and mffnet_types_sim, '
+        'and write weights and scores. The defaults '
         'are those of the shipped files. Interrupted, the same command goes on where it stopped. '
         'Needs the training extra, and a GPU to be done within the hour.',
         epilog=EPILOG,
@@ -67,6 +67,12 @@ def _run(arguments: argparse.Namespace) -> int:
         arguments.output, changes, arguments.set, arguments.device, arguments.workers
     )
     for path in list(made):
-        scores = json.loads(path.with_suffix('.json').read_text(encoding='utf-8'))
-        print(f'weights: {path}, scores beside it, hash of the data: {scores["data_hash"]}')
+        print(f'weights: {path}, {_describe(path.with_suffix(".json"))}')
     return 0
+
+
+def _describe(scores: Path) -> str:
+    if not scores.is_file():
+        return 'the mean of those before'
+    data_hash = json.loads(scores.read_text(encoding='utf-8'))['data_hash']
+    return f'scores beside it, hash of the data: {data_hash}'

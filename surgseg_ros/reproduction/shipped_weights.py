@@ -24,8 +24,10 @@ import shutil
 from typing import Any
 
 from surgseg_ros.data.prepared_folder import read_hash
+from surgseg_ros.inference.checkpoints import save_checkpoint
 from surgseg_ros.inference.checkpoints import SUFFIX
 from surgseg_ros.training.engine import make_fabric
+from surgseg_ros.training.initial_weights import average_checkpoints
 from surgseg_ros.training.recipe import load_recipe
 from surgseg_ros.training.run_folder import RunFolder
 from surgseg_ros.training.simulated_data import render_videos
@@ -74,30 +76,25 @@ WIDE = WeightsData('wide', 50)
 @dataclass(frozen=True)
 class WeightsRun:
     """
-    A training run on the way to the shipped weights.
+    A training run on the way to the shipped weights, or the mean of runs.
 
     :param name: of its weights
-    :param recipe: that trains them
+    :param init: names of the runs whose mean it is or starts from; empty: random weights
+    :param recipe: that trains them; empty: nothing is trained
     :param data: on which
-    :param init: names of the runs that it starts from the mean of; empty: random weights
     """
 
     name: str
-    recipe: str
-    data: WeightsData
     init: tuple[str, ...] = ()
+    recipe: str = ''
+    data: WeightsData | None = None
 
 
 RUNS = (
-    WeightsRun('mffnet_parts_first', 'mffnet_sim', STANDARD),
-    WeightsRun('mffnet_parts_second', 'mffnet_sim_cuts', WIDE, ('mffnet_parts_first',)),
-    WeightsRun(
-        'mffnet_parts_sim',
-        'mffnet_sim_whole',
-        WIDE,
-        ('mffnet_parts_first', 'mffnet_parts_second'),
-    ),
-    WeightsRun('mffnet_types_sim', 'mffnet_types_sim', STANDARD, ('mffnet_parts_first',)),
+    WeightsRun('mffnet_parts_first', (), 'mffnet_sim', STANDARD),
+    WeightsRun('mffnet_parts_second', ('mffnet_parts_first',), 'mffnet_sim_cuts', WIDE),
+    WeightsRun('mffnet_parts_sim', ('mffnet_parts_first', 'mffnet_parts_second')),
+    WeightsRun('mffnet_types_sim', ('mffnet_parts_first',), 'mffnet_types_sim', STANDARD),
 )
 
 
@@ -111,9 +108,9 @@ def make_weights(
     """
     Render the data and train the networks; what exists is kept, so an interrupted call goes on.
 
-    :param output: gets ``data_<ranges>/``, ``runs/<name>/`` and, of each run,
-        ``<name>.safetensors`` in float16 and ``<name>.json`` with the hash of the data and the
-        scores of all validations
+    :param output: gets ``data_<ranges>/`` and, of each run, ``runs/<name>/``,
+        ``<name>.safetensors`` in float16 and, where anything was trained, ``<name>.json`` with the
+        hash of the data and the scores of all validations
     :param changes: fields of :class:`WeightsData` that differ
     :param settings: ``key=value`` that differ from the recipes
     :param device: see :func:`surgseg_ros.inference.devices.select_device`
@@ -123,9 +120,20 @@ def make_weights(
     :raises RecipeError: if it was begun with other settings
     """
     for run in RUNS:
+        if run.data is None:
+            yield _average(run, output)
+            continue
         folder = output / f'data_{run.data.ranges}'
         replace(run.data, **changes).render(folder, workers)
         yield _train(run, folder, output, settings, device)
+
+
+def _average(run: WeightsRun, output: Path) -> Path:
+    weights = output / f'{run.name}{SUFFIX}'
+    if not weights.is_file():
+        starts = [output / (name + SUFFIX) for name in run.init]
+        save_checkpoint(weights, *average_checkpoints(starts))
+    return weights
 
 
 def _train(

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import asdict
 from dataclasses import dataclass
+from dataclasses import replace
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,11 @@ import torch
 from torch import nn
 from torch import Tensor
 
+from surgseg_ros.inference.checkpoint_info import CheckpointInfo
 from surgseg_ros.inference.checkpoints import load_checkpoint
 from surgseg_ros.inference.checkpoints import resolve_checkpoint
 from surgseg_ros.inference.published_checkpoints import weights_file
+from surgseg_ros.models.base import SegmentationNetwork
 from surgseg_ros.training.recipe import Recipe
 from surgseg_ros.training.recipe import RecipeError
 
@@ -63,8 +66,7 @@ def load_initial_weights(network: nn.Module, recipe: Recipe) -> InitialWeights:
     """
     Take all weights over whose name and shape fit; those of other classes stay random.
 
-    Several checkpoints are averaged: the middle between weights and what a second domain made of
-    them holds on both (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022).
+    Several checkpoints are averaged, see :func:`average_checkpoints`.
 
     :param network: of the recipe, changed in place
     :param recipe: with ``init``: names of shipped checkpoints or paths
@@ -73,22 +75,16 @@ def load_initial_weights(network: nn.Module, recipe: Recipe) -> InitialWeights:
     """
     names = (recipe.init,) if isinstance(recipe.init, str) else recipe.init
     paths = [resolve_checkpoint(name) for name in names]
-    states, tasks = [], []
-    for path in paths:
-        model, info = load_checkpoint(path)
-        if info.model != recipe.model:
-            raise RecipeError(
-                f"init: {path} has weights of model '{info.model}', the recipe trains "
-                f"'{recipe.model}'; give a checkpoint of that model"
-            )
-        states.append(model.state_dict())
-        tasks.append(info.task)
-    if len(set(tasks)) > 1:
-        raise RecipeError(f'init: checkpoints of different tasks: {", ".join(tasks)}')
+    model, info = average_checkpoints(paths)
+    if info.model != recipe.model:
+        raise RecipeError(
+            f"init: {paths[0]} has weights of model '{info.model}', the recipe trains "
+            f"'{recipe.model}'; give a checkpoint of that model"
+        )
     own = network.state_dict()
     fitting = {
         name: tensor
-        for name, tensor in _average(states).items()
+        for name, tensor in model.state_dict().items()
         if name in own and own[name].shape == tensor.shape
     }
     if not fitting:
@@ -100,10 +96,32 @@ def load_initial_weights(network: nn.Module, recipe: Recipe) -> InitialWeights:
     return InitialWeights(
         ' + '.join(path.name for path in paths),
         ' + '.join(_digest(path) for path in paths),
-        tasks[0],
+        info.task,
         len(fitting),
         len(own),
     )
+
+
+def average_checkpoints(paths: Sequence[Path]) -> tuple[SegmentationNetwork, CheckpointInfo]:
+    """
+    Return the network in the middle between checkpoints, and what describes it.
+
+    The middle between weights and what training on a second domain made of them holds on both
+    (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022, with a share of one half).
+
+    :param paths: of one model and task; of a single one all stays as it is
+    :raises CheckpointError: if a file cannot be used
+    :raises RecipeError: if they differ in model or task
+    """
+    networks, infos = zip(*(load_checkpoint(path) for path in paths), strict=True)
+    kinds = {f"model '{info.model}', task '{info.task}'" for info in infos}
+    if len(kinds) > 1:
+        raise RecipeError(f'checkpoints of different kinds: {"; ".join(sorted(kinds))}')
+    if len(paths) == 1:
+        return networks[0], infos[0]
+    networks[-1].load_state_dict(_average([network.state_dict() for network in networks]))
+    mean_of = {path.stem: info.provenance for path, info in zip(paths, infos, strict=True)}
+    return networks[-1], replace(infos[-1], provenance={'mean_of': mean_of})
 
 
 def _average(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
