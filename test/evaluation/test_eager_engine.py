@@ -32,7 +32,7 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize('size', [(160, 128), (100, 70)])
+@pytest.mark.parametrize('size', [(160, 128), (150, 105)])
 def test_labels_are_those_of_the_network_alone(size):
     model, info = load_checkpoint(DEFAULT_CHECKPOINT)
     image = draw_picture(size)
