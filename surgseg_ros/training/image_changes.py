@@ -23,6 +23,8 @@ set sets from the seed and the draw; noise comes from a generator that is seeded
 import surgseg_ros.models.torchvision_import  # noqa: F401
 
 # isort: split
+from abc import ABC
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 import math
@@ -46,7 +48,7 @@ MIN_CONTRAST = 1e-3
 TEXT_CHARACTERS = string.ascii_uppercase + string.digits + ' :./%'
 
 
-class PixelChange(v2.Transform):
+class PixelChange(v2.Transform, ABC):
     """A change of the image alone; labels pass through."""
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
@@ -55,6 +57,7 @@ class PixelChange(v2.Transform):
             return inpt
         return _to_image(self.change(_to_array(inpt), **params))
 
+    @abstractmethod
     def change(self, image: np.ndarray, **params: Any) -> np.ndarray:
         """
         Return a changed copy.
@@ -62,7 +65,6 @@ class PixelChange(v2.Transform):
         :param image: (H, W, 3) uint8 RGB, not to be written to
         :param params: as ``make_params`` has drawn them
         """
-        raise NotImplementedError
 
 
 class Affine(v2.Transform):
