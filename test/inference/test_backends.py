@@ -33,9 +33,9 @@ from surgseg_ros.inference.deployable import fold_batch_norms
 from surgseg_ros.inference.engine import BackendError
 from surgseg_ros.inference.label_images import label_images
 
-SIZE = (320, 256)
-IMAGE_SIZE = (640, 512)
-"""Half the size that the shipped weights are run at, to be quick; labels at twice of it."""
+SIZE = (512, 416)
+IMAGE_SIZE = (1024, 832)
+"""The shipped weights see several parts in a drawn picture so large; labels at twice of it."""
 
 LEAST_AGREEMENT = 0.999
 """Share of the pixels."""
