@@ -23,7 +23,6 @@ without learning, color and saturation with Otsu's threshold, as a reference tha
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
-import hashlib
 import json
 from pathlib import Path
 import sys
@@ -42,12 +41,12 @@ from surgseg_ros.evaluation.scene_scores import PARTS
 from surgseg_ros.evaluation.scene_scores import SceneScorer
 from surgseg_ros.evaluation.scene_tables import format_scene_scores
 from surgseg_ros.evaluation.scene_tables import RULE
+from surgseg_ros.inference.checkpoints import weights_sha256
 from surgseg_ros.inference.crop import BorderFinder
 from surgseg_ros.inference.crop import CropMode
 from surgseg_ros.inference.crop import NO_CROP
 from surgseg_ros.inference.crop import parse_crop
 from surgseg_ros.inference.deadline import Variant
-from surgseg_ros.inference.published_checkpoints import weights_file
 from surgseg_ros.inference.segmenter import Segmenter
 from surgseg_ros.predict import segment_frame
 from surgseg_ros.training.cues import color_cue
@@ -194,12 +193,10 @@ def _score_scene(
 
 
 def _describe_checkpoint(segmenter: Segmenter) -> dict[str, Any]:
-    path = segmenter.checkpoint_path
-    file = weights_file(path) if path.is_dir() else path
     width, height = segmenter.input_size
     return {
         'name': segmenter.checkpoint_name,
-        'sha256': hashlib.sha256(file.read_bytes()).hexdigest(),
+        'sha256': weights_sha256(segmenter.checkpoint_path),
         'model': segmenter.model_name,
         'task': segmenter.label_set.name,
         'input_size': f'{width}x{height}' if width else "the image's own",

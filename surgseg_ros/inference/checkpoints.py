@@ -124,6 +124,11 @@ def check_permitted(name_or_path: str, folder: str) -> None:
         )
 
 
+def weights_sha256(path: Path) -> str:
+    """Return the SHA-256 of the file that holds the tensors of a checkpoint, in hex digits."""
+    return hashlib.sha256(weights_file(path).read_bytes()).hexdigest()
+
+
 def check_sha256(path: Path, expected: str) -> None:
     """
     Refuse a file that is not the one pinned; of a folder its weights are looked at.
@@ -136,7 +141,7 @@ def check_sha256(path: Path, expected: str) -> None:
     file = weights_file(path)
     if not file.is_file():
         raise CheckpointError(f"{path} cannot be used: it holds no '{file.name}' to be checked")
-    found = hashlib.sha256(file.read_bytes()).hexdigest()
+    found = weights_sha256(path)
     if found != expected.lower():
         raise CheckpointError(
             f'{path} is not the pinned file: its SHA-256 is {found}, expected {expected}. '

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The shipped weights, made again: data, networks, scores, from a few numbers and two recipes."""
+"""The shipped weights, made again: data, networks, scores, from a few numbers and the recipes."""
 
 from collections.abc import Iterator
 from collections.abc import Mapping

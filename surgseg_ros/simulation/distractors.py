@@ -26,6 +26,7 @@ from surgseg_ros.simulation.instruments import Material
 from surgseg_ros.simulation.loose_meshes import Mesh
 from surgseg_ros.simulation.loose_meshes import ring
 from surgseg_ros.simulation.loose_meshes import sheet
+from surgseg_ros.simulation.meshes import add_shell_mesh
 from surgseg_ros.simulation.meshes import sweep
 from surgseg_ros.simulation.meshes import tube
 from surgseg_ros.simulation.noise import fractal_noise
@@ -107,14 +108,8 @@ class _Adder:
         turn: np.ndarray | None = None,
     ) -> None:
         """Add a mesh at a place in m, turned by a quaternion."""
-        vertices, faces = mesh
         geom = self._geom(mujoco.mjtGeom.mjGEOM_MESH, material)
-        self._spec.add_mesh(
-            name=geom.name,
-            uservert=np.ravel(vertices),
-            userface=np.ravel(faces),
-            inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL,
-        )
+        add_shell_mesh(self._spec, geom.name, mesh)
         geom.meshname = geom.name
         geom.pos = place
         if turn is not None:

@@ -28,6 +28,7 @@ from surgseg_ros.simulation.loose_meshes import knitted_tube
 from surgseg_ros.simulation.loose_meshes import Mesh
 from surgseg_ros.simulation.loose_meshes import printed_text
 from surgseg_ros.simulation.loose_meshes import ring
+from surgseg_ros.simulation.meshes import add_shell_mesh
 from surgseg_ros.simulation.motion import Wander
 from surgseg_ros.simulation.options import SceneOptions
 
@@ -161,14 +162,8 @@ class _ToolBuilder:
 
     def mesh(self, mesh: Mesh, material: Material) -> None:
         """Add a mesh."""
-        vertices, faces = mesh
         name = f'{self._name}_geom{len(self.labels)}'
-        self._spec.add_mesh(
-            name=name,
-            uservert=np.ravel(vertices),
-            userface=np.ravel(faces),
-            inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL,
-        )
+        add_shell_mesh(self._spec, name, mesh)
         self._add(mujoco.mjtGeom.mjGEOM_MESH, material).meshname = name
 
     def _add(self, kind: mujoco.mjtGeom, material: Material) -> mujoco.MjsGeom:

@@ -22,6 +22,7 @@ import mujoco
 import numpy as np
 
 from surgseg_ros.data import get_label_set
+from surgseg_ros.simulation.meshes import add_shell_mesh
 from surgseg_ros.simulation.meshes import loop_path
 from surgseg_ros.simulation.meshes import sweep
 
@@ -240,13 +241,7 @@ class InstrumentBuilder:
     ) -> None:
         """Add a mesh of (V, 3) vertices in m, in the body frame, and (F, 3) faces."""
         name = f'instrument{self._id}_geom{len(self.labels)}'
-        vertices, faces = mesh
-        self._spec.add_mesh(
-            name=name,
-            uservert=vertices.ravel(),
-            userface=faces.ravel(),
-            inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL,
-        )
+        add_shell_mesh(self._spec, name, mesh)
         geom = body.add_geom(
             name=name,
             type=mujoco.mjtGeom.mjGEOM_MESH,

@@ -15,7 +15,20 @@
 
 """Procedural meshes: solids swept along a path."""
 
+import mujoco
 import numpy as np
+
+
+def add_shell_mesh(spec: mujoco.MjSpec, name: str, mesh: tuple[np.ndarray, np.ndarray]) -> None:
+    """Make a mesh of (V, 3) vertices in m and (F, 3) faces known to a scene by its name."""
+    vertices, faces = mesh
+    # Open surfaces, too, have a mass this way.
+    spec.add_mesh(
+        name=name,
+        uservert=np.ravel(vertices),
+        userface=np.ravel(faces),
+        inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL,
+    )
 
 
 def sweep(

@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import replace
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from torch import Tensor
 from surgseg_ros.inference.checkpoint_info import CheckpointInfo
 from surgseg_ros.inference.checkpoints import load_checkpoint
 from surgseg_ros.inference.checkpoints import resolve_checkpoint
-from surgseg_ros.inference.published_checkpoints import weights_file
+from surgseg_ros.inference.checkpoints import weights_sha256
 from surgseg_ros.models.base import SegmentationNetwork
 from surgseg_ros.training.recipe import Recipe
 from surgseg_ros.training.recipe import RecipeError
@@ -95,7 +94,7 @@ def load_initial_weights(network: nn.Module, recipe: Recipe) -> InitialWeights:
     network.load_state_dict(fitting, strict=False)
     return InitialWeights(
         ' + '.join(path.name for path in paths),
-        ' + '.join(_digest(path) for path in paths),
+        ' + '.join(weights_sha256(path) for path in paths),
         info.task,
         len(fitting),
         len(own),
@@ -132,8 +131,3 @@ def _average(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
         else last
         for name, last in states[-1].items()
     }
-
-
-def _digest(path: Path) -> str:
-    file = weights_file(path) if path.is_dir() else path
-    return hashlib.sha256(file.read_bytes()).hexdigest()
