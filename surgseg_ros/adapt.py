@@ -38,6 +38,7 @@ from surgseg_ros.inference.checkpoints import save_checkpoint
 from surgseg_ros.inference.checkpoints import SUFFIX
 from surgseg_ros.inference.crop import CropMode
 from surgseg_ros.inference.devices import choose_threads
+from surgseg_ros.inference.devices import place_network
 from surgseg_ros.inference.devices import select_device
 from surgseg_ros.inference.preprocessing import fit_network_size
 from surgseg_ros.models import create_model
@@ -55,10 +56,13 @@ from surgseg_ros.training.clip import WHOLE_FRAMES
 from surgseg_ros.training.clip_cues import combine_cues
 from surgseg_ros.training.clip_cues import compute_cues
 from surgseg_ros.training.clip_cues import CueMaps
+from surgseg_ros.training.clip_cues import predict_cues
 from surgseg_ros.training.clip_cues import read_anchors
 from surgseg_ros.training.clip_cues import read_cues
 from surgseg_ros.training.clip_cues import write_cues
 from surgseg_ros.training.contact_sheet import draw_contact_sheet
+from surgseg_ros.training.cues import GENERAL_CUES
+from surgseg_ros.training.cues import OWN_CUES
 from surgseg_ros.training.frozen_features import checkpoint_features
 from surgseg_ros.training.frozen_features import find_cached_weights
 from surgseg_ros.training.frozen_features import FrozenFeatures
@@ -157,13 +161,14 @@ def adapt(
     torch.set_num_threads(choose_threads(0))
     torch.manual_seed(options.seed)
     model, info = _make_network(files.init, options)
+    model = place_network(model, device)
     size = options.size or info.input_size
     clip = load_clip(source, size, options.max_frames, model.stride, crop)
     test_clip = clip
     if test_source is not None:
         test_clip = load_clip(test_source, size, options.max_frames, model.stride, crop)
     info = replace(info, input_size=size, resize=clip.resize)
-    cues, anchors = _find_anchors(clip, files, options)
+    cues, anchors = _find_anchors(clip, files, options, (model, info, device))
     if files.save_cues is not None:
         write_cues(files.save_cues, clip, cues, anchors)
     anchors = _insert_truth(anchors, clip, files.labels, options)
@@ -219,6 +224,12 @@ def remove_small_regions(mask: np.ndarray, min_area_px: int) -> np.ndarray:
 def _check_files(files: AdaptationFiles, options: AdaptationOptions) -> None:
     if files.output.suffix != SUFFIX:
         raise ValueError(f'the output {files.output} must end in {SUFFIX}')
+    own = [name for name in options.cues if name in OWN_CUES]
+    if own and files.init is None and files.cues is None:
+        raise ValueError(
+            f'{" and ".join(own)}: these cues are of a trained network; name it (--init), or take '
+            f'others of: {", ".join(GENERAL_CUES)}'
+        )
     if options.label_share and files.labels is None:
         raise ValueError(
             f'{options.label_share} % of the frames shall have labels: name their folder '
@@ -255,11 +266,17 @@ def _make_network(
 
 
 def _find_anchors(
-    clip: Clip, files: AdaptationFiles, options: AdaptationOptions
+    clip: Clip,
+    files: AdaptationFiles,
+    options: AdaptationOptions,
+    network: tuple[SegmentationNetwork, CheckpointInfo, torch.device],
 ) -> tuple[CueMaps, Anchors]:
     """Return the cues, none where only anchors were found, and the anchors."""
     if files.cues is None:
-        cues = compute_cues(clip, options.cues, options.stretch_color, options.center_prior)
+        cues = {
+            **compute_cues(clip, options.cues, options.stretch_color, options.center_prior),
+            **predict_cues(clip, options.cues, *network),
+        }
         return cues, combine_cues(cues, options.smoothing)
     found = read_cues(files.cues, clip, options.cues)
     if found is None:

@@ -30,7 +30,11 @@ from surgseg_ros.cli import main
 from surgseg_ros.data.frame_source import FrameSource
 from surgseg_ros.data.image_files import write_image
 from surgseg_ros.data.samples import DatasetError
+from surgseg_ros.evaluation.metrics import confusion_matrix
+from surgseg_ros.evaluation.metrics import dice_per_class
 from surgseg_ros.inference.segmenter import Segmenter
+from surgseg_ros.simulation import SceneOptions
+from surgseg_ros.simulation import StereoEndoscopeSimulator
 from surgseg_ros.training.adaptation import Adaptation
 from surgseg_ros.training.adaptation import make_options
 
@@ -153,6 +157,41 @@ def test_a_checkpoint_of_parts_keeps_its_task(frames, mffnet_checkpoint, tmp_pat
     assert segmenter.info.provenance['adapted_from'] == 'random'
     assert "'encoder.layer3' of mffnet" in result.features
     assert not np.array_equal(result.before, result.prediction)
+
+
+def instrument_dice(mask, truth):
+    return dice_per_class(confusion_matrix(truth.astype(np.uint8), mask.astype(np.uint8), 2))[1]
+
+
+def test_a_trained_network_keeps_what_it_knows(tmp_path):
+    """Before its own prediction was the anchor, gray tissue and bright drops undid it."""
+    folder, options = tmp_path / 'frames', SceneOptions(width=320, height=256, eyes=('left',))
+    folder.mkdir()
+    with StereoEndoscopeSimulator(options) as simulator:
+        truths = []
+        for index in range(4):
+            frame = simulator.step().left
+            write_image(folder / f'{index}.png', frame.image)
+            truths.append(frame.labels['binary'] > 0)
+    output = tmp_path / 'a.safetensors'
+    assert main(['adapt', '--input', str(folder), '--init', 'mffnet_parts_sim', '--steps', '8',
+                 '--size', '320x256', '--device', 'cpu', '--output', str(output),
+                 '--predictions', str(tmp_path / 'masks'), '--threshold', '0.5',
+                 '--save-cues', str(tmp_path / 'saved')]) == 0  # fmt: skip
+    assert {path.name for path in tmp_path.glob('saved/cues/*')} == {'prediction', 'mirrored'}
+    for index, truth in enumerate(truths):
+        mask = cv2.imread(str(tmp_path / 'masks' / f'{index}.png'), cv2.IMREAD_UNCHANGED) > 0
+        before = cv2.imread(str(tmp_path / f'saved/cues/prediction/{index}.png'), 0) > 127
+        assert instrument_dice(mask, truth) > instrument_dice(before, truth) - 0.02
+
+
+def test_cues_of_a_network_need_one(frames, tmp_path, capsys):
+    output = str(tmp_path / 'a.safetensors')
+    assert main(['adapt', '--input', str(frames), '--output', output,
+                 '--cues-used', 'color,prediction']) == 1  # fmt: skip
+    assert 'prediction: these cues are of a trained network; name it (--init)' in (
+        capsys.readouterr().err
+    )
 
 
 def test_cues_are_read_back(frames, red_checkpoint, tmp_path):

@@ -105,7 +105,8 @@ def _add_cue_arguments(parser: argparse.ArgumentParser) -> None:
         '--cues-used',
         type=split_names,
         metavar='NAME,...',
-        help='of color, objectness and location (default: all)',
+        help='of color, objectness and location (default: all), and of prediction and mirrored, '
+        'what the network of --init says of a frame and of its mirror image (default with --init)',
     )
     cues.add_argument(
         '--cues', type=Path, help='folder with cues/<cue> or anchors/pos and neg to read'
@@ -149,7 +150,9 @@ def _run_adapt(arguments: argparse.Namespace) -> int:
 
     if (arguments.setting == TRAIN_TEST) != (arguments.test_input is not None):
         raise ValueError('--setting tt and --test-input go together: give both or none')
-    options = make_options(isic=arguments.isic, **_changes(arguments))
+    options = make_options(
+        isic=arguments.isic, trained=arguments.init is not None, **_changes(arguments)
+    )
     files = AdaptationFiles(
         arguments.output,
         arguments.init,

@@ -50,10 +50,14 @@ from surgseg_ros.inference.devices import select_training_precision
 from surgseg_ros.models import SegmentationNetwork
 from surgseg_ros.training.anchors import Anchors
 from surgseg_ros.training.clip import Clip
+from surgseg_ros.training.clip_prediction import foreground_logit
+from surgseg_ros.training.clip_prediction import mirror
+from surgseg_ros.training.clip_prediction import predict_instruments
 from surgseg_ros.training.cues import COLOR
-from surgseg_ros.training.cues import CUES
+from surgseg_ros.training.cues import GENERAL_CUES
 from surgseg_ros.training.cues import LOCATION
 from surgseg_ros.training.cues import OBJECTNESS
+from surgseg_ros.training.cues import OWN_CUES
 from surgseg_ros.training.frozen_features import normalize_images
 from surgseg_ros.training.label_free_losses import anchor_loss
 from surgseg_ros.training.label_free_losses import check_form
@@ -70,8 +74,6 @@ NEW_NETWORK_SIZE = (320, 256)
 LOG_PERIOD = 10
 """Steps between the lines of the log."""
 
-PREDICTION_BATCH = 4
-
 
 @dataclass(frozen=True)
 class AdaptationOptions:
@@ -84,8 +86,8 @@ class AdaptationOptions:
     sections 2 and 3, :data:`ISIC_OPTIONS` what it does for images of skin.
 
     :param form: of the losses, ``'paper'`` or ``'released'``
-    :param cues: of ``color``, ``objectness`` and ``location``, those that the anchors are made of
-        (paper, section 2.1)
+    :param cues: those that the anchors are made of, of ``color``, ``objectness`` and ``location``
+        (paper, section 2.1), and, of a checkpoint to adapt, ``prediction`` and ``mirrored``
     :param stretch_color: stretch the color cue of each frame to the range from 0 to 1; an
         unused function of the released code suggests it
     :param center_prior: take a Gaussian around the image's center as the location cue
@@ -121,7 +123,7 @@ class AdaptationOptions:
     """
 
     form: str = RELEASED
-    cues: tuple[str, ...] = CUES
+    cues: tuple[str, ...] = GENERAL_CUES
     stretch_color: bool = True
     center_prior: bool = False
     smoothing: int = 4
@@ -150,8 +152,9 @@ class AdaptationOptions:
     def __post_init__(self) -> None:
         """Check the values."""
         check_form(self.form)
-        if not self.cues or not set(self.cues) <= set(CUES):
-            raise ValueError(f'cues must be one or more of {", ".join(CUES)}, not {self.cues}')
+        known = GENERAL_CUES + OWN_CUES
+        if not self.cues or not set(self.cues) <= set(known):
+            raise ValueError(f'cues must be one or more of {", ".join(known)}, not {self.cues}')
         if self.label_share not in LABEL_SHARES:
             raise ValueError(f'label_share must be one of {LABEL_SHARES}, not {self.label_share}')
         if self.pairing not in (ADJACENT, RANDOM):
@@ -195,13 +198,25 @@ ISIC_OPTIONS: Mapping[str, Any] = {
 }
 """Section 3.5, for images of skin lesions, which differ in color and are no video."""
 
+TRAINED_OPTIONS: Mapping[str, Any] = {
+    'cues': OWN_CUES,
+    'smoothing': 1,
+    'learning_rate': 1e-4,
+}
+"""
+What goes with a trained network, of which the paper does not speak.
+
+Its own prediction is a better anchor than gray colors are: those undo what it has learned.
+"""
+
 
 def make_options(
-    form: str = AdaptationOptions.form, isic: bool = False, **changes: Any
+    form: str = AdaptationOptions.form, isic: bool = False, trained: bool = False, **changes: Any
 ) -> AdaptationOptions:
     """
     Return the options of a form of the losses, with changes.
 
+    :param trained: for a network that finds instruments, see :data:`TRAINED_OPTIONS`
     :param isic: for images of skin lesions, section 3.5
     :raises ValueError: if there is no such form, or a change is out of range, or the color cue is
         wanted for images of skin lesions
@@ -213,6 +228,7 @@ def make_options(
         )
     values = {
         **(PAPER_OPTIONS if form == PAPER else {}),
+        **(TRAINED_OPTIONS if trained else {}),
         **(ISIC_OPTIONS if isic else {}),
         **changes,
     }
@@ -286,7 +302,6 @@ class Adaptation:
                     file.write(json.dumps({'step': self.steps_done, **values}) + '\n')
                     bar.set_postfix(values)
 
-    @torch.inference_mode()
     def predict(self, images: np.ndarray) -> np.ndarray:
         """
         Return the probability of an instrument.
@@ -294,14 +309,7 @@ class Adaptation:
         :param images: (T, H, W, 3) uint8 RGB
         :return: (T, H, W) float16
         """
-        self.model.eval()
-        maps = []
-        for start in tqdm(range(0, len(images), PREDICTION_BATCH), unit='batch', desc='predict'):
-            batch = self._normalize(images[start : start + PREDICTION_BATCH])
-            with autocast(self._device, self._dtype):
-                logits = foreground_logit(self.model(batch))
-            maps.append(logits.sigmoid().half().cpu().numpy())
-        return np.concatenate(maps)
+        return predict_instruments(self.model, self._info, images, self._device)
 
     def describe(self) -> dict[str, Any]:
         """Return what the checkpoint says about the training."""
@@ -317,7 +325,7 @@ class Adaptation:
         first, second = self._draw_pairs()
         indices = np.concatenate([first, second])
         mirrored = bool(self._rng.random() < 0.5)
-        batch = _mirror(self._jitter(self._normalize(self._clip.images[indices])), mirrored)
+        batch = mirror(self._jitter(self._normalize(self._clip.images[indices])), mirrored)
         total = torch.zeros((), device=self._device)
         losses: dict[str, Tensor] = {}
         for branch in self.model.branches:
@@ -342,7 +350,7 @@ class Adaptation:
         losses: dict[str, Tensor] = {}
         if options.anchors:
             positive, negative = (
-                _mirror(torch.from_numpy(each[indices]).to(self._device), mirrored)
+                mirror(torch.from_numpy(each[indices]).to(self._device), mirrored)
                 for each in self._anchors
             )
             loss = anchor_loss(logits, positive, negative, options.form)
@@ -350,7 +358,7 @@ class Adaptation:
         if not options.uses_diffusion:
             return losses
         assert self._features is not None
-        features = _mirror(self._features[indices].to(self._device), mirrored)
+        features = mirror(self._features[indices].to(self._device), mirrored)
         height, width = features.shape[-2:]
         probability = F.adaptive_avg_pool2d(logits.float().sigmoid(), (height, width))
         foreground, background = semantic_diffusion_losses(
@@ -382,23 +390,6 @@ class Adaptation:
             for _ in range(2)
         )
         return batch * (1 + gain) + shift
-
-
-def foreground_logit(logits: Tensor) -> Tensor:
-    """
-    Return the logit of the probability that a pixel is no background, ``1 - p_0``.
-
-    :param logits: (N, C, H, W); one channel is that logit itself
-    :return: (N, H, W) float32
-    """
-    logits = logits.float()
-    if logits.shape[1] == 1:
-        return logits[:, 0]
-    return logits[:, 1:].logsumexp(dim=1) - logits[:, 0]
-
-
-def _mirror(maps: Tensor, mirrored: bool) -> Tensor:
-    return maps.flip(-1) if mirrored else maps
 
 
 def _halve(maps: Tensor) -> tuple[Tensor, Tensor]:

@@ -20,19 +20,25 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from surgseg_ros.data.image_files import write_image
 from surgseg_ros.data.samples import DatasetError
+from surgseg_ros.inference.checkpoint_info import CheckpointInfo
+from surgseg_ros.models import SegmentationNetwork
 from surgseg_ros.training.anchors import Anchors
 from surgseg_ros.training.anchors import make_anchors
 from surgseg_ros.training.clip import Clip
+from surgseg_ros.training.clip_prediction import predict_instruments
 from surgseg_ros.training.cues import center_prior
 from surgseg_ros.training.cues import COLOR
 from surgseg_ros.training.cues import color_cue
 from surgseg_ros.training.cues import LOCATION
 from surgseg_ros.training.cues import location_cue
+from surgseg_ros.training.cues import MIRRORED
 from surgseg_ros.training.cues import OBJECTNESS
+from surgseg_ros.training.cues import OWN_CUES
 from surgseg_ros.training.objectness import objectness_cue
 
 CUE_FOLDER = 'cues'
@@ -49,7 +55,8 @@ def compute_cues(
     """
     Compute cues of every frame.
 
-    :param names: of :data:`surgseg_ros.training.cues.CUES`
+    :param names: of :data:`surgseg_ros.training.cues.GENERAL_CUES`; others are left to the
+        network that they are of, see :func:`predict_cues`
     :param stretch_color: see :func:`surgseg_ros.training.cues.color_cue`
     :param use_center_prior: take a Gaussian as the location cue instead of the mean color cue
     """
@@ -71,6 +78,28 @@ def compute_cues(
         )
         cues[LOCATION] = np.broadcast_to(location, shape)
     return cues
+
+
+def predict_cues(
+    clip: Clip,
+    names: Sequence[str],
+    model: SegmentationNetwork,
+    info: CheckpointInfo,
+    device: torch.device,
+) -> CueMaps:
+    """
+    Compute the cues of every frame that a trained network gives.
+
+    :param names: of :data:`surgseg_ros.training.cues.OWN_CUES`; others are left out
+    :param model: on the device
+    """
+    return {
+        name: _to_bytes(
+            predict_instruments(model, info, clip.images, device, mirrored=name == MIRRORED)
+        )
+        for name in names
+        if name in OWN_CUES
+    }
 
 
 def combine_cues(cues: CueMaps, smoothing: int = 1) -> Anchors:

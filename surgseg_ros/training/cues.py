@@ -26,7 +26,12 @@ import cv2
 import numpy as np
 
 COLOR, OBJECTNESS, LOCATION = 'color', 'objectness', 'location'
-CUES = (COLOR, OBJECTNESS, LOCATION)
+GENERAL_CUES = (COLOR, OBJECTNESS, LOCATION)
+"""Those of the paper, from general knowledge."""
+
+PREDICTION, MIRRORED = 'prediction', 'mirrored'
+OWN_CUES = (PREDICTION, MIRRORED)
+"""What a trained network says of a frame and of its mirror image before it is adapted."""
 
 CENTER_PRIOR_SIGMA = 0.25
 """Standard deviation of the center prior relative to the sides; the paper does not give one."""

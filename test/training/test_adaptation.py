@@ -27,13 +27,13 @@ from surgseg_ros.simulation import SceneOptions
 from surgseg_ros.simulation import StereoEndoscopeSimulator
 from surgseg_ros.training.adaptation import Adaptation
 from surgseg_ros.training.adaptation import AdaptationOptions
-from surgseg_ros.training.adaptation import foreground_logit
 from surgseg_ros.training.adaptation import make_options
 from surgseg_ros.training.anchors import Anchors
 from surgseg_ros.training.clip import Clip
 from surgseg_ros.training.clip_cues import combine_cues
 from surgseg_ros.training.clip_cues import compute_cues
-from surgseg_ros.training.cues import CUES
+from surgseg_ros.training.clip_prediction import foreground_logit
+from surgseg_ros.training.cues import GENERAL_CUES
 from surgseg_ros.training.frozen_features import checkpoint_features
 from surgseg_ros.training.map_scores import score_adaptation
 
@@ -80,7 +80,7 @@ def test_it_improves_on_its_own_anchors(simulated, tmp_path):
     clip, truths = simulated
     options = make_options(steps=40, learning_rate=0.1)
     features = checkpoint_features('mffnet_parts_sim', (128, 96)).extract(clip.images, CPU)
-    adaptation, anchors = make_adaptation(clip, options, features, CUES)
+    adaptation, anchors = make_adaptation(clip, options, features, GENERAL_CUES)
     adaptation.run(tmp_path / 'losses.jsonl')
     scores = score_adaptation(anchors, adaptation.predict(clip.images), truths)
     assert scores.prediction.dice > scores.positive.dice + 0.1
@@ -159,7 +159,7 @@ def test_options_of_the_forms_and_of_skin_lesions():
     assert isic.center_prior
     assert isic.pairing == 'random'
     with pytest.raises(ValueError, match='leave it out of the cues'):
-        make_options(isic=True, cues=CUES)
+        make_options(isic=True, cues=GENERAL_CUES)
 
 
 def test_labeled_frames_come_periodically():

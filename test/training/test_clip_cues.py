@@ -27,7 +27,7 @@ from surgseg_ros.training.clip_cues import compute_cues
 from surgseg_ros.training.clip_cues import read_anchors
 from surgseg_ros.training.clip_cues import read_cues
 from surgseg_ros.training.clip_cues import write_cues
-from surgseg_ros.training.cues import CUES
+from surgseg_ros.training.cues import GENERAL_CUES
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def clip():
 
 
 def test_cues_of_every_frame(clip):
-    cues = compute_cues(clip, CUES)
+    cues = compute_cues(clip, GENERAL_CUES)
     assert list(cues) == ['color', 'objectness', 'location']
     assert all(maps.shape == (3, 32, 40) and maps.dtype == np.uint8 for maps in cues.values())
     assert cues['color'][1, 15, 12] == 255
