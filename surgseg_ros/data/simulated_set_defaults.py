@@ -20,7 +20,7 @@ SIZE = (320, 256)
 SEED = 0
 RATE_HZ = 2.0
 FRAMES_PER_SCENE = 5
-RANGES = ('standard', 'wide')
+RANGES = ('standard', 'wide', 'crowded')
 """Ranges that scenes are drawn from, the first by default."""
 
 SIMULATED = 'simulation'

@@ -70,6 +70,7 @@ class WeightsData:
 
 
 STANDARD = WeightsData('standard', 100)
+CROWDED = WeightsData('crowded', 50)
 WIDE = WeightsData('wide', 50)
 
 
@@ -92,8 +93,11 @@ class WeightsRun:
 
 RUNS = (
     WeightsRun('mffnet_parts_first', (), 'mffnet_sim', STANDARD),
-    WeightsRun('mffnet_parts_second', ('mffnet_parts_first',), 'mffnet_sim_cuts', WIDE),
-    WeightsRun('mffnet_parts_sim', ('mffnet_parts_first', 'mffnet_parts_second')),
+    WeightsRun('mffnet_parts_second', ('mffnet_parts_first',), 'mffnet_sim_cuts', CROWDED),
+    WeightsRun('mffnet_parts_third', ('mffnet_parts_first',), 'mffnet_sim_wide', WIDE),
+    WeightsRun(
+        'mffnet_parts_sim', ('mffnet_parts_first', 'mffnet_parts_second', 'mffnet_parts_third')
+    ),
     WeightsRun('mffnet_types_sim', ('mffnet_parts_first',), 'mffnet_types_sim', STANDARD),
 )
 

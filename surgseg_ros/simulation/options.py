@@ -434,7 +434,7 @@ RANDOMIZATION: Mapping[str, Uniform | Gains | Choice] = {
 WIDE_RANDOMIZATION: Mapping[str, Uniform | Gains | Choice] = {
     **RANDOMIZATION,
     'focal_length': Uniform(850.0, 1500.0),
-    'num_instruments': Choice((0, 1, 2, 3), (0.15, 0.2, 0.42, 0.23)),
+    'num_instruments': Choice((0, 1, 2, 3), (0.09, 0.23, 0.44, 0.24)),
     'instrument_scale': Uniform(0.75, 1.3),
     'instrument_distance': Uniform(0.6, 1.05),
     'distance': Uniform(0.045, 0.15),
@@ -451,12 +451,14 @@ WIDE_RANDOMIZATION: Mapping[str, Uniform | Gains | Choice] = {
     'white_balance': Gains(0.18),
     'grayscale': Choice((False, True), (0.88, 0.12)),
     'jpeg_quality': Uniform(20, 95, 0.5),
-    'backdrop': Choice(BACKDROP_NAMES, (0.82, 0.08, 0.03, 0.03, 0.04)),
-    'probes': Choice((0, 1), (0.9, 0.1)),
-    'suctions': Choice((0, 1), (0.89, 0.11)),
-    'cannulas': Choice((0, 1), (0.96, 0.04)),
-    'retractors': Choice((0, 1), (0.87, 0.13)),
-    'drains': Choice((0, 1), (0.92, 0.08)),
+    'backdrop': Choice(BACKDROP_NAMES, (0.8, 0.06, 0.03, 0.07, 0.04)),
+    # Tubes and bodies that are no instruments are rare: from many of them, as in the crowded
+    # ranges, a network learns to leave out whatever shaft shows no wrist.
+    'probes': Choice((0, 1), (0.97, 0.03)),
+    'suctions': Choice((0, 1), (0.96, 0.04)),
+    'cannulas': Choice((0, 1), (0.97, 0.03)),
+    'retractors': Choice((0, 1), (0.94, 0.06)),
+    'drains': Choice((0, 1), (0.97, 0.03)),
     'vessel_loops': Choice((0, 1, 2), (0.93, 0.05, 0.02)),
     'polymer_clips': Choice((0, 2, 5), (0.92, 0.05, 0.03)),
     'towels': Choice((0, 1), (0.96, 0.04)),
@@ -476,12 +478,26 @@ WIDE_RANDOMIZATION: Mapping[str, Uniform | Gains | Choice] = {
     'light_offset': Uniform(0.0, 0.03),
     'shadow': Uniform(0.2, 0.95),
     'shadow_softness': Uniform(0.05, 1.0),
-    'stray_shadows': Choice((0, 1, 2), (0.7, 0.2, 0.1)),
+    'stray_shadows': Choice((0, 1, 2), (0.55, 0.28, 0.17)),
 }
 """Wider ranges, of weights that shall hold on real images: more tools, backdrops and cameras."""
+
+CROWDED_RANDOMIZATION: Mapping[str, Uniform | Gains | Choice] = {
+    **WIDE_RANDOMIZATION,
+    'num_instruments': Choice((0, 1, 2, 3), (0.15, 0.2, 0.42, 0.23)),
+    'backdrop': Choice(BACKDROP_NAMES, (0.82, 0.08, 0.03, 0.03, 0.04)),
+    'probes': Choice((0, 1), (0.9, 0.1)),
+    'suctions': Choice((0, 1), (0.89, 0.11)),
+    'cannulas': Choice((0, 1), (0.96, 0.04)),
+    'retractors': Choice((0, 1), (0.87, 0.13)),
+    'drains': Choice((0, 1), (0.92, 0.08)),
+    'stray_shadows': Choice((0, 1, 2), (0.7, 0.2, 0.1)),
+}
+"""Wide ranges with a tube or body that is no instrument in two scenes of five."""
 
 RANGES: Mapping[str, Mapping[str, Uniform | Gains | Choice]] = {
     'standard': RANDOMIZATION,
     'wide': WIDE_RANDOMIZATION,
+    'crowded': CROWDED_RANDOMIZATION,
 }
 """Ranges of randomized scenes by name."""

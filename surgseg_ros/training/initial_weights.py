@@ -106,7 +106,9 @@ def average_checkpoints(paths: Sequence[Path]) -> tuple[SegmentationNetwork, Che
     Return the network in the middle between checkpoints, and what describes it.
 
     The middle between weights and what training on a second domain made of them holds on both
-    (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022, with a share of one half).
+    (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022, with a share of one half),
+    the middle of several such trainings better than each of them (Wortsman et al., Model soups,
+    ICML 2022, uniform).
 
     :param paths: of one model and task; of a single one all stays as it is
     :raises CheckpointError: if a file cannot be used

@@ -37,7 +37,7 @@ from surgseg_ros.data.simulated_set_defaults import SIMULATED
 from surgseg_ros.simulation import SceneOptions
 from surgseg_ros.simulation import StereoEndoscopeSimulator
 
-PLAIN_SCENE_PERIODS = {'standard': 4, 'wide': 10}
+PLAIN_SCENE_PERIODS = {'standard': 4, 'wide': 10, 'crowded': 10}
 FIRST_VIDEO_SEED = 2**31
 """Scenes of videos have larger seeds, far from those kept for demo and evaluation."""
 

@@ -64,16 +64,21 @@ def test_one_command_makes_all_weights(tmp_path, capsys):
         assert scores['data_hash'] == digest
         assert [line['step'] for line in scores['validations']] == [1, 2]
     assert read_hash(tmp_path / 'data_wide') != read_hash(tmp_path / 'data_standard')
-    first, second, mean = (
+    assert read_hash(tmp_path / 'data_wide') != read_hash(tmp_path / 'data_crowded')
+    first, second, third, mean = (
         load_file(tmp_path / f'mffnet_parts_{name}.safetensors')
-        for name in ('first', 'second', 'sim')
+        for name in ('first', 'second', 'third', 'sim')
     )
     for name, value in mean.items():
         if value.is_floating_point():
-            middle = (first[name].float() + second[name].float()) / 2
+            middle = (first[name].float() + second[name].float() + third[name].float()) / 3
             assert torch.allclose(value.float(), middle, rtol=2e-3, atol=1e-6), name
     provenance = read_info(tmp_path / 'mffnet_parts_sim.safetensors').provenance
-    assert list(provenance['mean_of']) == ['mffnet_parts_first', 'mffnet_parts_second']
+    assert list(provenance['mean_of']) == [
+        'mffnet_parts_first',
+        'mffnet_parts_second',
+        'mffnet_parts_third',
+    ]
     before = {path: path.read_bytes() for path in tmp_path.glob('*.safetensors')}
     # What is there is kept, whether a run was interrupted or not.
     assert main(['weights', '--output', str(tmp_path), *SMALL]) == 0
