@@ -15,6 +15,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from surgseg_ros.simulation import SceneOptions
@@ -80,6 +81,16 @@ def test_wide_ranges_show_what_the_standard_ones_do_not():
     assert {options.backdrop for options in drawn} > {'tissue', 'cloth'}
     assert any(options.probes for options in drawn)
     assert all(not SceneOptions.randomized(seed).probes for seed in range(200))
+
+
+def test_crowded_ranges_show_more_tubes_that_are_no_instruments():
+    shares = []
+    for ranges in ('wide', 'crowded'):
+        drawn = [SceneOptions.randomized(seed, ranges) for seed in range(400)]
+        tubes = [each.probes + each.suctions + each.retractors + each.drains for each in drawn]
+        shares.append(np.mean(np.array(tubes) > 0))
+    assert shares[0] < 0.25
+    assert shares[1] > 0.3
 
 
 def test_overrides_leave_the_other_draws_alone():
