@@ -17,6 +17,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,7 @@ from surgseg_ros.training.clip_cues import predict_cues
 from surgseg_ros.training.clip_cues import read_anchors
 from surgseg_ros.training.clip_cues import read_cues
 from surgseg_ros.training.clip_cues import write_cues
+from surgseg_ros.training.clip_prediction import predict_instruments
 from surgseg_ros.training.contact_sheet import draw_contact_sheet
 from surgseg_ros.training.cues import GENERAL_CUES
 from surgseg_ros.training.cues import OWN_CUES
@@ -168,14 +170,20 @@ def adapt(
     if test_source is not None:
         test_clip = load_clip(test_source, size, options.max_frames, model.stride, crop)
     info = replace(info, input_size=size, resize=clip.resize)
-    cues, anchors = _find_anchors(clip, files, options, (model, info, device))
+
+    @cache
+    def predict_before(mirrored: bool) -> np.ndarray:
+        return predict_instruments(model, info, clip.images, device, mirrored)
+
+    cues, anchors = _find_anchors(clip, files, options, predict_before)
     if files.save_cues is not None:
         write_cues(files.save_cues, clip, cues, anchors)
     anchors = _insert_truth(anchors, clip, files.labels, options)
     description, features = _compute_features(clip, files.init, options, device)
     report(f'{len(clip)} frames at {clip.size[0]}x{clip.size[1]}; compared by {description}')
     adaptation = Adaptation(model, info, clip, anchors, features, options, device)
-    before = adaptation.predict(test_clip.images)
+    is_own = test_clip is clip
+    before = predict_before(False) if is_own else adaptation.predict(test_clip.images)
     files.output.parent.mkdir(parents=True, exist_ok=True)
     try:
         adaptation.run(files.output.with_suffix('.jsonl'))
@@ -269,13 +277,13 @@ def _find_anchors(
     clip: Clip,
     files: AdaptationFiles,
     options: AdaptationOptions,
-    network: tuple[SegmentationNetwork, CheckpointInfo, torch.device],
+    predict: Callable[[bool], np.ndarray],
 ) -> tuple[CueMaps, Anchors]:
     """Return the cues, none where only anchors were found, and the anchors."""
     if files.cues is None:
         cues = {
             **compute_cues(clip, options.cues, options.stretch_color, options.center_prior),
-            **predict_cues(clip, options.cues, *network),
+            **predict_cues(options.cues, predict),
         }
         return cues, combine_cues(cues, options.smoothing)
     found = read_cues(files.cues, clip, options.cues)

@@ -216,8 +216,8 @@ def make_options(
     """
     Return the options of a form of the losses, with changes.
 
-    :param trained: for a network that finds instruments, see :data:`TRAINED_OPTIONS`
     :param isic: for images of skin lesions, section 3.5
+    :param trained: for a network that finds instruments, see :data:`TRAINED_OPTIONS`
     :raises ValueError: if there is no such form, or a change is out of range, or the color cue is
         wanted for images of skin lesions
     """

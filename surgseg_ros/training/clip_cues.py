@@ -14,23 +14,20 @@
 
 """Cues and anchors of a whole clip: computed, or read from and written to pictures."""
 
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from surgseg_ros.data.image_files import write_image
 from surgseg_ros.data.samples import DatasetError
-from surgseg_ros.inference.checkpoint_info import CheckpointInfo
-from surgseg_ros.models import SegmentationNetwork
 from surgseg_ros.training.anchors import Anchors
 from surgseg_ros.training.anchors import make_anchors
 from surgseg_ros.training.clip import Clip
-from surgseg_ros.training.clip_prediction import predict_instruments
 from surgseg_ros.training.cues import center_prior
 from surgseg_ros.training.cues import COLOR
 from surgseg_ros.training.cues import color_cue
@@ -80,26 +77,15 @@ def compute_cues(
     return cues
 
 
-def predict_cues(
-    clip: Clip,
-    names: Sequence[str],
-    model: SegmentationNetwork,
-    info: CheckpointInfo,
-    device: torch.device,
-) -> CueMaps:
+def predict_cues(names: Sequence[str], predict: Callable[[bool], np.ndarray]) -> CueMaps:
     """
     Compute the cues of every frame that a trained network gives.
 
     :param names: of :data:`surgseg_ros.training.cues.OWN_CUES`; others are left out
-    :param model: on the device
+    :param predict: returns the (T, H, W) probability of an instrument, told whether to show the
+        network mirror images
     """
-    return {
-        name: _to_bytes(
-            predict_instruments(model, info, clip.images, device, mirrored=name == MIRRORED)
-        )
-        for name in names
-        if name in OWN_CUES
-    }
+    return {name: _to_bytes(predict(name == MIRRORED)) for name in names if name in OWN_CUES}
 
 
 def combine_cues(cues: CueMaps, smoothing: int = 1) -> Anchors:
