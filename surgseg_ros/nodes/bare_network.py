@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from surgseg_ros.nodes.benchmark_process import BenchmarkError
-from surgseg_ros.nodes.benchmark_process import ChildProcess
+from surgseg_ros.nodes.benchmark_process import check_running
+from surgseg_ros.nodes.child_process import ChildProcess
 
 
 @dataclass(frozen=True)
@@ -93,5 +94,5 @@ class BareNetwork:
             if line.startswith('{'):
                 return dict(json.loads(line))
         self._child.process.wait()
-        self._child.check()
+        check_running(self._child)
         raise BenchmarkError(f'benchmark_network fell silent. {self._child.quote_log()}')

@@ -20,14 +20,11 @@ Run ``python -m surgseg_ros.nodes.demo --help``, or ``make demo``. With ROS 2 la
 """
 
 import argparse
-from collections import deque
 from collections.abc import Mapping
 from collections.abc import Sequence
 import json
 import os
 from pathlib import Path
-import signal
-import subprocess
 import sys
 import time
 from typing import Any
@@ -35,6 +32,7 @@ from typing import Any
 from tqdm import tqdm
 
 from surgseg_ros.evaluation.demo_summary import format_summary
+from surgseg_ros.nodes.child_process import ChildProcess
 from surgseg_ros.nodes.demo_defaults import CameraFormat
 from surgseg_ros.nodes.demo_defaults import CPU_CAMERA
 from surgseg_ros.nodes.demo_defaults import CUDA_CAMERA
@@ -47,7 +45,6 @@ from surgseg_ros.nodes.running import raise_interrupt_on_signals
 POLL_S = 0.1
 START_LIMIT_S = 180.0
 END_LIMIT_S = 60.0
-LOG_LINES = 15
 
 RECORDER = 'demo_recorder_node'
 SEGMENTATION = 'segmentation_node'
@@ -58,72 +55,6 @@ STOP_ORDER = (RECORDER, TRACKING, SEGMENTATION, SIMULATOR)
 
 class DemoError(RuntimeError):
     """The demo cannot go on; the message names cause and remedy."""
-
-
-class NodeProcess:
-    """
-    One node in a process of its own, its output in a log file.
-
-    :param executable: name of the module in ``surgseg_ros.nodes``
-    :param parameters: ROS parameters
-    :param environment: of the process
-    :param log: file for everything that the node prints
-    """
-
-    def __init__(
-        self,
-        executable: str,
-        parameters: Mapping[str, Any],
-        environment: Mapping[str, str],
-        log: Path,
-    ) -> None:
-        self.executable = executable
-        self.log = log
-        command = [sys.executable, '-m', f'surgseg_ros.nodes.{executable}']
-        command += ['--ros-args', '-r', f'__ns:=/{NAMESPACE}']
-        for name, value in parameters.items():
-            command += ['-p', f'{name}:={json.dumps(value)}']
-        # In a session of its own: Ctrl-C reaches this process alone, which then stops the nodes
-        # in the right order.
-        with log.open('w', encoding='utf-8') as output:
-            self._process = subprocess.Popen(
-                command,
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    @property
-    def exit_code(self) -> int | None:
-        """Return the exit code, negative for a signal, or ``None`` while it runs."""
-        return self._process.poll()
-
-    def stop(self) -> None:
-        """End the process: ask with SIGINT, then with SIGTERM, then kill it."""
-        for signal_number, patience_s in (
-            (signal.SIGINT, 20.0),
-            (signal.SIGTERM, 5.0),
-            (signal.SIGKILL, 5.0),
-        ):
-            if self.exit_code is not None:
-                return
-            self._process.send_signal(signal_number)
-            try:
-                self._process.wait(patience_s)
-            except subprocess.TimeoutExpired:
-                continue
-
-    def kill(self) -> None:
-        """End the process at once."""
-        self._process.kill()
-        self._process.wait()
-
-    def last_lines(self) -> str:
-        """Return the end of the log."""
-        with self.log.open(encoding='utf-8', errors='replace') as lines:
-            return ''.join(deque(lines, LOG_LINES))
 
 
 class Demo:
@@ -137,7 +68,7 @@ class Demo:
         self._arguments = arguments
         self._folder: Path = arguments.output
         self._summary_path = self._folder / 'summary.json'
-        self._nodes: dict[str, NodeProcess] = {}
+        self._nodes: dict[str, ChildProcess] = {}
 
     def run(self) -> dict[str, Any]:
         """
@@ -161,9 +92,12 @@ class Demo:
         return self._read_summary() or self._fail_without_summary()
 
     def _start(self, executable: str, parameters: Mapping[str, Any]) -> None:
+        arguments = ['--ros-args', '-r', f'__ns:=/{NAMESPACE}']
+        for name, value in parameters.items():
+            arguments += ['-p', f'{name}:={json.dumps(value)}']
         log = self._folder / 'logs' / f'{executable}.log'
         environment = demo_environment(os.environ)
-        self._nodes[executable] = NodeProcess(executable, parameters, environment, log)
+        self._nodes[executable] = ChildProcess(executable, arguments, environment, log)
 
     def _segmentation_parameters(self) -> dict[str, Any]:
         arguments = self._arguments
@@ -213,7 +147,8 @@ class Demo:
                 bar.set_postfix_str(_progress_line(summary), refresh=False)
                 bar.update(min(summary['duration_s'], duration) - bar.n)
                 if time.monotonic() > limit:
-                    raise DemoError('the images stopped coming. ' + self._quote(SIMULATOR))
+                    log = self._nodes[SIMULATOR].quote_log()
+                    raise DemoError(f'the images stopped coming. {log}')
                 time.sleep(POLL_S)
                 self._check_nodes()
                 summary = self._read_summary() or summary
@@ -230,7 +165,7 @@ class Demo:
                 if time.monotonic() - start > START_LIMIT_S:
                     raise DemoError(
                         f'no image was segmented within {START_LIMIT_S:.0f} s. '
-                        + self._quote(SEGMENTATION)
+                        + self._nodes[SEGMENTATION].quote_log()
                     )
                 time.sleep(POLL_S)
                 bar.update()
@@ -239,16 +174,9 @@ class Demo:
 
     def _check_nodes(self) -> None:
         for node in self._nodes.values():
-            done = node.executable == RECORDER and node.exit_code == 0
+            done = node.module == RECORDER and node.exit_code == 0
             if node.exit_code is not None and not done:
-                raise DemoError(
-                    f'{node.executable} {_describe_exit(node.exit_code)}. '
-                    + self._quote(node.executable)
-                )
-
-    def _quote(self, executable: str) -> str:
-        node = self._nodes[executable]
-        return f"The end of its log, '{node.log}':\n{node.last_lines()}"
+                raise DemoError(node.describe_exit())
 
     def _stop_nodes(self) -> None:
         """
@@ -313,12 +241,6 @@ def _progress_line(summary: Mapping[str, Any]) -> str:
             'Dice ...' if dice is None else f'Dice {dice:.3f}',
         ]
     )
-
-
-def _describe_exit(exit_code: int) -> str:
-    if exit_code < 0:
-        return f'was ended by {signal.Signals(-exit_code).name}'
-    return f'ended with exit code {exit_code}'
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:

@@ -50,11 +50,14 @@ from surgseg_ros.nodes.benchmark_figures import rate
 from surgseg_ros.nodes.benchmark_figures import summarize_network
 from surgseg_ros.nodes.benchmark_figures import summarize_node
 from surgseg_ros.nodes.benchmark_process import BenchmarkError
-from surgseg_ros.nodes.benchmark_process import ChildProcess
+from surgseg_ros.nodes.benchmark_process import check_running
+from surgseg_ros.nodes.benchmark_process import cpu_s
 from surgseg_ros.nodes.benchmark_process import ForeignLoad
+from surgseg_ros.nodes.benchmark_process import memory_mb
 from surgseg_ros.nodes.benchmark_receiver import Receiver
 from surgseg_ros.nodes.benchmark_report import format_markdown
 from surgseg_ros.nodes.benchmark_report import format_text
+from surgseg_ros.nodes.child_process import ChildProcess
 from surgseg_ros.nodes.demo import demo_environment
 from surgseg_ros.nodes.running import raise_interrupt_on_signals
 
@@ -105,7 +108,7 @@ class MeasuredNode:
     :param child: its process
     :param start_s: from its start to its first label image (s)
     :param phases: what was measured so far
-    :param memory_mb: resident memory after the last phase, see :meth:`ChildProcess.memory_mb`
+    :param memory_mb: resident memory after the last phase, see :func:`memory_mb`
     """
 
     title: str
@@ -340,7 +343,7 @@ class NodeBenchmark:
     def _measure_node(self, node: MeasuredNode, pairs: int, title: str) -> None:
         before = self._receiver.heard(node.namespace)
         counts = self._read_counts(node)
-        cpu_s, foreign = node.child.cpu_s(), ForeignLoad(node.child)
+        used_s, foreign = cpu_s(node.child), ForeignLoad(node.child)
         camera, record = self._start_camera(node, self._rate_hz, pairs + WARM_UP_PAIRS)
         try:
             self._follow(node, camera, record, pairs + WARM_UP_PAIRS, title)
@@ -359,9 +362,9 @@ class NodeBenchmark:
             for eye, after in self._read_counts(node).items()
         }
         heard = self._receiver.heard(node.namespace, before).only(set(stamps))
-        node.memory_mb = node.child.memory_mb()
-        cpu_s = node.child.cpu_s() - cpu_s
-        node.phases.append(Phase(stamps, WARM_UP_PAIRS, heard, gained, cpu_s, foreign_cores))
+        node.memory_mb = memory_mb(node.child)
+        used_s = cpu_s(node.child) - used_s
+        node.phases.append(Phase(stamps, WARM_UP_PAIRS, heard, gained, used_s, foreign_cores))
 
     def _follow(
         self, node: MeasuredNode, camera: ChildProcess, record: Path, pairs: int, title: str
@@ -372,8 +375,8 @@ class NodeBenchmark:
         duration_s = pairs / self._rate_hz
         with tqdm(total=pairs, desc=title, unit='pair', mininterval=_display_period_s()) as bar:
             while not record.exists():
-                node.child.check()
-                camera.check()
+                check_running(node.child)
+                check_running(camera)
                 if time.monotonic() > limit:
                     raise BenchmarkError(
                         f'the camera needs more than twice the {duration_s:.0f} s that its rate '
@@ -432,7 +435,7 @@ class NodeBenchmark:
     ) -> None:
         limit = time.monotonic() + limit_s
         while not condition():
-            node.child.check()
+            check_running(node.child)
             error = self._receiver.status(node.namespace, 'model')[1].get('error')
             if error is not None:
                 raise BenchmarkError(f'the {node.title} failed: {error}')
