@@ -46,17 +46,18 @@ from surgseg_ros.inference.checkpoints import load_reported
 from surgseg_ros.inference.checkpoints import save_checkpoint
 from surgseg_ros.inference.checkpoints import SUFFIX
 from surgseg_ros.inference.label_images import apply_threshold
+from surgseg_ros.inference.onnx_program import make_onnx_program
+from surgseg_ros.inference.onnx_program import OUTPUT_NAME
 from surgseg_ros.models import SegmentationNetwork
 
 METADATA_KEY = 'surgseg_ros'
 """Name of the JSON metadata: a property in ONNX, else an extra file in the archive."""
 
-INPUT_NAME, OUTPUT_NAME = 'image', 'logits'
+INPUT_NAME = 'image'
 CHANGEABLE = ('input_size', 'mean', 'std', 'resize', 'threshold', 'notice', 'provenance')
 """What a user may know better than the file, see :class:`CheckpointInfo`."""
 
 ONNX_MODULES = ('onnx', 'onnxscript', 'onnxruntime')
-ONNX_OPSET = 18
 RELATIVE_TOLERANCE = 1e-4
 _SIZE_WITHOUT_OTHER = (1280, 1024)
 _CHECK_SIZE = (320, 256)
@@ -244,18 +245,7 @@ def _to_onnx(
         )
     import onnxruntime
 
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore', FutureWarning)  # about torch's own code
-        program = torch.onnx.export(
-            network,
-            (image,),
-            input_names=[INPUT_NAME],
-            output_names=[OUTPUT_NAME],
-            opset_version=ONNX_OPSET,
-            dynamo=True,
-            verbose=False,
-        )
-    assert program is not None
+    program = make_onnx_program(network, image, INPUT_NAME)
     program.model.metadata_props[METADATA_KEY] = _metadata(network, info)
     program.save(path, external_data=False)
     session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])

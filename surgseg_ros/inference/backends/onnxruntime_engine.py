@@ -16,7 +16,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-import warnings
 
 import numpy as np
 import onnxruntime
@@ -25,10 +24,11 @@ import torch
 from surgseg_ros.inference.deployable import DeployableNetwork
 from surgseg_ros.inference.engine import HostEngine
 from surgseg_ros.inference.engine import Shape
+from surgseg_ros.inference.onnx_program import make_onnx_program
+from surgseg_ros.inference.onnx_program import OUTPUT_NAME
 
 SUFFIX = '.onnx'
-INPUT_NAME, OUTPUT_NAME = 'images', 'logits'
-OPSET = 18
+INPUT_NAME = 'images'
 
 
 class OnnxRuntimeEngine(HostEngine):
@@ -66,16 +66,5 @@ class OnnxRuntimeEngine(HostEngine):
 def convert(network: DeployableNetwork, shape: Shape, path: Path) -> None:
     """Write a network as an ONNX file for one batch shape."""
     images = torch.zeros((*shape, 3), dtype=torch.uint8)
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore', FutureWarning)  # about torch's own code
-        program = torch.onnx.export(
-            network,
-            (images,),
-            input_names=[INPUT_NAME],
-            output_names=[OUTPUT_NAME],
-            opset_version=OPSET,
-            dynamo=True,
-            verbose=False,
-        )
-    assert program is not None
+    program = make_onnx_program(network, images, INPUT_NAME)
     program.save(path, external_data=False)
