@@ -83,12 +83,14 @@ class WeightsRun:
     :param init: names of the runs whose mean it is or starts from; empty: random weights
     :param recipe: that trains them; empty: nothing is trained
     :param data: on which
+    :param settings: ``key=value`` that differ from the recipe
     """
 
     name: str
     init: tuple[str, ...] = ()
     recipe: str = ''
     data: WeightsData | None = None
+    settings: tuple[str, ...] = ()
 
 
 RUNS = (
@@ -96,7 +98,16 @@ RUNS = (
     WeightsRun('mffnet_parts_second', ('mffnet_parts_first',), 'mffnet_sim_cuts', CROWDED),
     WeightsRun('mffnet_parts_third', ('mffnet_parts_first',), 'mffnet_sim_wide', WIDE),
     WeightsRun(
-        'mffnet_parts_sim', ('mffnet_parts_first', 'mffnet_parts_second', 'mffnet_parts_third')
+        'mffnet_parts_fourth', ('mffnet_parts_third',), 'mffnet_sim_wide', WIDE, ('seed=1',)
+    ),
+    WeightsRun(
+        'mffnet_parts_sim',
+        (
+            'mffnet_parts_first',
+            'mffnet_parts_second',
+            'mffnet_parts_third',
+            'mffnet_parts_fourth',
+        ),
     ),
     WeightsRun('mffnet_types_sim', ('mffnet_parts_first',), 'mffnet_types_sim', STANDARD),
 )
@@ -116,7 +127,7 @@ def make_weights(
         ``<name>.safetensors`` in float16 and, where anything was trained, ``<name>.json`` with the
         hash of the data and the scores of all validations
     :param changes: fields of :class:`WeightsData` that differ
-    :param settings: ``key=value`` that differ from the recipes
+    :param settings: ``key=value`` that differ from the recipes and from those of the runs
     :param device: see :func:`surgseg_ros.inference.devices.select_device`
     :param workers: processes that render (default: number of CPUs)
     :return: the weights, one file after the other as they are done
@@ -145,7 +156,7 @@ def _train(
 ) -> Path:
     starts = [str(output / (name + SUFFIX)) for name in run.init]
     init = [f'init={json.dumps(starts)}'] if starts else []
-    recipe = load_recipe(run.recipe, [*settings, *init])
+    recipe = load_recipe(run.recipe, [*run.settings, *settings, *init])
     # All files were read when they were counted, a moment ago.
     data = load_training_data(data_folder, recipe, check=False)
     folder = output / 'runs' / run.name

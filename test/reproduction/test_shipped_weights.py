@@ -64,20 +64,16 @@ def test_one_command_makes_all_weights(tmp_path, capsys):
         assert scores['data_hash'] == digest
         assert [line['step'] for line in scores['validations']] == [1, 2]
     assert read_hash(tmp_path / 'data_wide') != read_hash(tmp_path / 'data_standard')
-    first, second, third, mean = (
-        load_file(tmp_path / f'mffnet_parts_{name}.safetensors')
-        for name in ('first', 'second', 'third', 'sim')
-    )
-    for name, value in mean.items():
+    (mean,) = (run for run in RUNS if not run.data)
+    runs = [load_file(tmp_path / f'{name}.safetensors') for name in mean.init]
+    for name, value in load_file(tmp_path / f'{mean.name}.safetensors').items():
         if value.is_floating_point():
-            middle = (first[name].float() + second[name].float() + third[name].float()) / 3
+            middle = torch.stack([run[name].float() for run in runs]).mean(0)
             assert torch.allclose(value.float(), middle, rtol=2e-3, atol=1e-6), name
-    provenance = read_info(tmp_path / 'mffnet_parts_sim.safetensors').provenance
-    assert list(provenance['mean_of']) == [
-        'mffnet_parts_first',
-        'mffnet_parts_second',
-        'mffnet_parts_third',
-    ]
+    provenance = read_info(tmp_path / f'{mean.name}.safetensors').provenance
+    assert list(provenance['mean_of']) == list(mean.init)
+    again = read_info(tmp_path / 'mffnet_parts_fourth.safetensors').provenance['recipe']
+    assert (again['seed'], again['size']) == (1, [96, 64])
     before = {path: path.read_bytes() for path in tmp_path.glob('*.safetensors')}
     # What is there is kept, whether a run was interrupted or not.
     assert main(['weights', '--output', str(tmp_path), *SMALL]) == 0
