@@ -144,6 +144,8 @@ class Trainer:
             first_step += steps
             if self._stops_early():
                 break
+        # The end of a process closes its connections; nobody may still need them then.
+        self._fabric.barrier()
         history = self._folder.read_metrics()
         return history[-1] if history else {}
 
