@@ -28,7 +28,7 @@ from surgseg_ros.nodes.child_process import ChildProcess
 def test_a_process_is_asked_to_end(tmp_path):
     child = ChildProcess('benchmark_network', [], os.environ, tmp_path / 'log')
     child.stop()
-    assert child.exit_code is not None
+    assert child.exit_code == -signal.SIGTERM
 
 
 def test_a_process_that_does_not_listen_is_killed(tmp_path):
