@@ -44,7 +44,8 @@ class Phase:
     :param heard: what came back
     :param counts: what the node's counters gained, by eye; empty where it has none
     :param cpu_s: CPU time that the node took (s)
-    :param foreign_cores: CPU cores that other programs took, camera and receiver aside
+    :param foreign_cores: CPU cores that other programs took, camera and receiver aside;
+        ``None``: unknown
     """
 
     sent_ns: Sequence[int]
@@ -52,7 +53,7 @@ class Phase:
     heard: Heard
     counts: Mapping[str, Mapping[str, int]]
     cpu_s: float
-    foreign_cores: float = 0.0
+    foreign_cores: float | None = None
 
     @property
     def timed_ns(self) -> set[int]:
@@ -97,6 +98,7 @@ def summarize_node(phases: Sequence[Phase]) -> dict[str, Any]:
     busy_s = sum(phase.busy_s for phase in phases)
     pairs = sum(len(_answered_pairs(phase.heard)) for phase in phases)
     cpu_s = sum(phase.cpu_s for phase in phases)
+    foreign = [phase.foreign_cores for phase in phases if phase.foreign_cores is not None]
     timed = [arrival for phase in phases for arrival in _timed_instruments(phase)]
     return {
         'pairs_sent': sum(len(phase.sent_ns) for phase in phases),
@@ -111,7 +113,7 @@ def summarize_node(phases: Sequence[Phase]) -> dict[str, Any]:
         'batched_fraction': _batched_fraction(phases),
         'branches': dict(Counter(arrival.branch for arrival in timed if arrival.branch)),
         'cpu_cores': cpu_s / busy_s if busy_s else 0.0,
-        'foreign_cores': max((phase.foreign_cores for phase in phases), default=None),
+        'foreign_cores': max(foreign, default=None),
         'cpu_s_per_pair': cpu_s / pairs if pairs else None,
     }
 

@@ -39,6 +39,8 @@ import rclpy
 from tqdm import tqdm
 
 from surgseg_ros.evaluation.benchmark_picture import PICTURE
+from surgseg_ros.evaluation.cpu_use import ForeignLoad
+from surgseg_ros.evaluation.cpu_use import process_cpu_s
 from surgseg_ros.nodes.bare_network import BareNetwork
 from surgseg_ros.nodes.bare_network import BareTimes
 from surgseg_ros.nodes.benchmark_camera import EYES
@@ -51,8 +53,6 @@ from surgseg_ros.nodes.benchmark_figures import summarize_network
 from surgseg_ros.nodes.benchmark_figures import summarize_node
 from surgseg_ros.nodes.benchmark_process import BenchmarkError
 from surgseg_ros.nodes.benchmark_process import check_running
-from surgseg_ros.nodes.benchmark_process import cpu_s
-from surgseg_ros.nodes.benchmark_process import ForeignLoad
 from surgseg_ros.nodes.benchmark_process import memory_mb
 from surgseg_ros.nodes.benchmark_receiver import Receiver
 from surgseg_ros.nodes.benchmark_report import format_markdown
@@ -343,28 +343,35 @@ class NodeBenchmark:
     def _measure_node(self, node: MeasuredNode, pairs: int, title: str) -> None:
         before = self._receiver.heard(node.namespace)
         counts = self._read_counts(node)
-        used_s, foreign = cpu_s(node.child), ForeignLoad(node.child)
-        camera, record = self._start_camera(node, self._rate_hz, pairs + WARM_UP_PAIRS)
-        try:
-            self._follow(node, camera, record, pairs + WARM_UP_PAIRS, title)
-        except KeyboardInterrupt:
-            self._is_interrupted = True
-            _say('Stopping early; what was measured so far is kept.')
-            camera.stop()
-        stamps = _read_stamps(camera, record)
-        if not stamps and self._is_interrupted:
+        pid = node.child.process.pid
+        used_s = process_cpu_s(pid)
+        with ForeignLoad([pid]) as foreign:
+            stamps = self._send_pairs(node, pairs + WARM_UP_PAIRS, title)
+        if not stamps:
             return
-        self._drain(node, stamps[-1])
-        camera.stop()
-        foreign_cores = foreign.cores()
         gained = {
             eye: {name: count - counts[eye][name] for name, count in after.items()}
             for eye, after in self._read_counts(node).items()
         }
         heard = self._receiver.heard(node.namespace, before).only(set(stamps))
         node.memory_mb = memory_mb(node.child)
-        used_s = cpu_s(node.child) - used_s
-        node.phases.append(Phase(stamps, WARM_UP_PAIRS, heard, gained, used_s, foreign_cores))
+        used_s = process_cpu_s(pid) - used_s
+        node.phases.append(Phase(stamps, WARM_UP_PAIRS, heard, gained, used_s, foreign.cores))
+
+    def _send_pairs(self, node: MeasuredNode, pairs: int, title: str) -> list[int]:
+        """Show a node pairs and wait for its results; return the pairs' stamps (ns)."""
+        camera, record = self._start_camera(node, self._rate_hz, pairs)
+        try:
+            self._follow(node, camera, record, pairs, title)
+        except KeyboardInterrupt:
+            self._is_interrupted = True
+            _say('Stopping early; what was measured so far is kept.')
+            camera.stop()
+        stamps = _read_stamps(camera, record)
+        if stamps:
+            self._drain(node, stamps[-1])
+        camera.stop()
+        return stamps
 
     def _follow(
         self, node: MeasuredNode, camera: ChildProcess, record: Path, pairs: int, title: str

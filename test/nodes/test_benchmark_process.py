@@ -22,15 +22,13 @@ pytest.importorskip('rclpy')
 
 from surgseg_ros.nodes.benchmark_process import BenchmarkError
 from surgseg_ros.nodes.benchmark_process import check_running
-from surgseg_ros.nodes.benchmark_process import cpu_s
 from surgseg_ros.nodes.benchmark_process import memory_mb
 from surgseg_ros.nodes.child_process import ChildProcess
 
 
-def test_what_a_process_costs(tmp_path):
+def test_memory_of_a_process(tmp_path):
     child = ChildProcess('benchmark_camera', [], os.environ, tmp_path / 'log')
     try:
-        assert cpu_s(child) >= 0.0
         memory = memory_mb(child)
         assert 0.0 < memory['now'] <= memory['peak']
     finally:
