@@ -32,6 +32,8 @@ from typing import Any
 from tqdm import tqdm
 
 from surgseg_ros.evaluation.demo_summary import format_summary
+from surgseg_ros.nodes.argument_types import positive_count
+from surgseg_ros.nodes.argument_types import positive_number
 from surgseg_ros.nodes.child_process import ChildProcess
 from surgseg_ros.nodes.demo_defaults import CameraFormat
 from surgseg_ros.nodes.demo_defaults import CPU_CAMERA
@@ -254,14 +256,14 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     camera = 'default: {} on the CPU, {} with CUDA'
     parser.add_argument(
-        '--duration', type=_positive, default=20.0, help='seconds to measure', metavar='S'
+        '--duration', type=positive_number, default=20.0, help='seconds to measure', metavar='S'
     )
     parser.add_argument(
         '--output', type=Path, default=Path('demo_output'), help='folder for the results'
     )
     parser.add_argument(
         '--rate',
-        type=_positive,
+        type=positive_number,
         default=None,
         help='images of each eye a second; '
         + camera.format(CPU_CAMERA.rate_hz, CUDA_CAMERA.rate_hz),
@@ -269,14 +271,14 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         '--width',
-        type=int,
+        type=positive_count,
         default=None,
         help='of an image, px; ' + camera.format(CPU_CAMERA.width, CUDA_CAMERA.width),
         metavar='PX',
     )
     parser.add_argument(
         '--height',
-        type=int,
+        type=positive_count,
         default=None,
         help='of an image, px; ' + camera.format(CPU_CAMERA.height, CUDA_CAMERA.height),
         metavar='PX',
@@ -307,13 +309,6 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--device', default='auto', help='cpu, cuda, cuda:<index>, or auto: CUDA if there is one'
     )
     return parser.parse_args(argv)
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if value <= 0.0:
-        raise argparse.ArgumentTypeError(f'must be greater than 0, got {text}')
-    return value
 
 
 def choose_camera(arguments: argparse.Namespace) -> CameraFormat:

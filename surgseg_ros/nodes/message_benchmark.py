@@ -38,6 +38,7 @@ import numpy as np
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from surgseg_ros.nodes.argument_types import positive_count
 from surgseg_ros.nodes.compressed_images import array_to_compressed
 from surgseg_ros.nodes.compressed_images import compressed_to_array
 from surgseg_ros.nodes.images import array_to_image
@@ -152,19 +153,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         '--repetitions',
-        type=_positive,
+        type=positive_count,
         default=REPETITIONS,
         help='measured runs of each row (default: %(default)s)',
     )
     parser.add_argument('--json', type=Path, help='also write the result to this file')
     return parser.parse_args(arguments)
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError('must be at least 1')
-    return number
 
 
 def _summarize(rows: Sequence[Measurement], repetitions: int) -> dict[str, Any]:

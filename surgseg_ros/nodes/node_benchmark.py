@@ -41,6 +41,9 @@ from tqdm import tqdm
 from surgseg_ros.evaluation.benchmark_picture import PICTURE
 from surgseg_ros.evaluation.cpu_use import ForeignLoad
 from surgseg_ros.evaluation.cpu_use import process_cpu_s
+from surgseg_ros.nodes.argument_types import image_size
+from surgseg_ros.nodes.argument_types import positive_count
+from surgseg_ros.nodes.argument_types import positive_number
 from surgseg_ros.nodes.bare_network import BareNetwork
 from surgseg_ros.nodes.bare_network import BareTimes
 from surgseg_ros.nodes.benchmark_camera import EYES
@@ -539,11 +542,14 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--compare', choices=('plain',), help='measure this node too, in turns with ours'
     )
     parser.add_argument(
-        '--rounds', type=_count, default=2, help='turns of each node (default: %(default)s)'
+        '--rounds',
+        type=positive_count,
+        default=2,
+        help='turns of each node (default: %(default)s)',
     )
     parser.add_argument(
         '--bare-seconds',
-        type=_positive,
+        type=positive_number,
         default=5.0,
         metavar='S',
         help='time for the network alone, before the nodes and after each round '
@@ -557,7 +563,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def _add_camera_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--size',
-        type=_size,
+        type=image_size,
         default=(640, 512),
         metavar='WIDTHxHEIGHT',
         help='of the images of each eye (default: 640x512)',
@@ -573,11 +579,13 @@ def _add_camera_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--transport', choices=('raw', 'compressed'), default='raw')
     length = parser.add_mutually_exclusive_group()
     length.add_argument(
-        '--frames', type=_count, help='pairs of images for each node, in all rounds together'
+        '--frames',
+        type=positive_count,
+        help='pairs of images for each node, in all rounds together',
     )
     length.add_argument(
         '--seconds',
-        type=_positive,
+        type=positive_number,
         default=30.0,
         help='time for each node, in all rounds together (default: %(default)s)',
     )
@@ -598,7 +606,7 @@ def _add_network_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--input-size',
-        type=_size,
+        type=image_size,
         metavar='WIDTHxHEIGHT',
         help='that the networks run at (default: that of the images)',
     )
@@ -613,29 +621,8 @@ def _add_network_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.partition('x')
-    if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
-        raise argparse.ArgumentTypeError(f'must be like 1280x1024, got {text}')
-    return int(width), int(height)
-
-
 def _rate(text: str) -> float | str:
-    return AUTO if text == AUTO else _positive(text)
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0.0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f'must be greater than 0, got {text}')
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f'must be at least 1, got {text}')
-    return value
+    return AUTO if text == AUTO else positive_number(text)
 
 
 def _parameter(text: str) -> tuple[str, Any]:
