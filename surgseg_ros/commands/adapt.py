@@ -48,7 +48,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         '--output', type=Path, required=True, help='checkpoint to write, .safetensors'
     )
     parser.add_argument(
-        '--init', help='checkpoint to adapt, of any network (default: a new agsd_unet)'
+        '--init',
+        help='checkpoint to adapt, of any network; shipped: the weights that come with the '
+        'package (default: a new agsd_unet)',
     )
     parser.add_argument(
         '--setting',

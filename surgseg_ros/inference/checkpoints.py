@@ -45,6 +45,8 @@ from surgseg_ros.models import SegmentationNetwork
 
 SUFFIX = '.safetensors'
 DEFAULT_CHECKPOINT = 'mffnet_parts_sim'
+SHIPPED = 'shipped'
+"""Another name of the default checkpoint, for command lines."""
 WEIGHTS_FOLDER = Path(__file__).resolve().parent.parent / 'weights'
 
 
@@ -73,21 +75,25 @@ def resolve_checkpoint(name_or_path: str | os.PathLike[str]) -> Path:
     Return the file or folder of a checkpoint.
 
     :param name_or_path: a file, a folder of ``save_pretrained``, or the name of a shipped
-        checkpoint
+        checkpoint, which is never looked for elsewhere; ``'shipped'``: the default one
     :raises CheckpointError: if there is nothing of these
     """
+    if _is_shipped(name_or_path):
+        name = os.fspath(name_or_path)
+        name = DEFAULT_CHECKPOINT if name == SHIPPED else name
+        return WEIGHTS_FOLDER / f'{name}{SUFFIX}'
     path = Path(name_or_path).expanduser()
-    shipped = WEIGHTS_FOLDER / f'{name_or_path}{SUFFIX}'
-    for candidate in (path, shipped):
-        if candidate.is_file():
-            return candidate
-    if path.is_dir() and str(name_or_path):
+    if path.is_file() or (path.is_dir() and str(name_or_path)):
         return path
     raise CheckpointError(
         f"checkpoint '{name_or_path}': no such file, and no shipped checkpoint has this name. "
         f'Give the path of a file ({", ".join((SUFFIX, *PICKLED_SUFFIXES))}) or one of: '
         f'{", ".join(list_shipped_checkpoints())}'
     )
+
+
+def _is_shipped(name_or_path: str | os.PathLike[str]) -> bool:
+    return os.fspath(name_or_path) in (SHIPPED, *list_shipped_checkpoints())
 
 
 def checkpoint_name(path: Path) -> str:
@@ -110,7 +116,7 @@ def check_permitted(name_or_path: str, folder: str) -> None:
     :param folder: the only place that files may come from, links resolved; empty: anywhere
     :raises CheckpointError: if the file lies elsewhere
     """
-    if not folder or name_or_path in list_shipped_checkpoints():
+    if not folder or _is_shipped(name_or_path):
         return
     allowed = Path(folder).expanduser().resolve()
     path = Path(name_or_path).expanduser()

@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 from safetensors.torch import save_file
 import torch
 
+from surgseg_ros.inference.checkpoints import check_permitted
 from surgseg_ros.inference.checkpoints import checkpoint_name
 from surgseg_ros.inference.checkpoints import CheckpointError
 from surgseg_ros.inference.checkpoints import CheckpointInfo
@@ -30,6 +31,7 @@ from surgseg_ros.inference.checkpoints import load_checkpoint
 from surgseg_ros.inference.checkpoints import read_info
 from surgseg_ros.inference.checkpoints import resolve_checkpoint
 from surgseg_ros.inference.checkpoints import save_checkpoint
+from surgseg_ros.inference.checkpoints import WEIGHTS_FOLDER
 from surgseg_ros.models import create_model
 
 
@@ -67,6 +69,17 @@ def test_shipped_weights_load_and_say_what_they_are():
     assert path.stat().st_size < 32 * 2**20
     assert path.with_suffix('.md').is_file()
     load_checkpoint(path)
+
+
+@pytest.mark.parametrize('name', ['shipped', DEFAULT_CHECKPOINT])
+def test_names_of_shipped_weights_mean_no_other_files(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_text('a file of this name in the current folder')
+    assert resolve_checkpoint(name) == WEIGHTS_FOLDER / f'{DEFAULT_CHECKPOINT}.safetensors'
+    assert resolve_checkpoint(f'./{name}') == Path(name)
+    check_permitted(name, str(tmp_path / 'elsewhere'))
+    with pytest.raises(CheckpointError, match='is not below'):
+        check_permitted(f'./{name}', str(tmp_path / 'elsewhere'))
 
 
 def test_missing_file_lists_shipped_names(tmp_path):
