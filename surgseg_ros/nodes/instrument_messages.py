@@ -21,7 +21,7 @@ from sensor_msgs.msg import RegionOfInterest
 
 from surgseg_ros.msg import Instrument
 from surgseg_ros.msg import Point2D
-from surgseg_ros.perception.instruments import Region
+from surgseg_ros.perception.region import Region
 
 NOT_TRACKED = -1
 
