@@ -32,7 +32,7 @@ class Component:
 
     :param box: bounding box (x, y, width, height), px
     :param area: number of pixels
-    :param mask: (height, width) uint8 of the box, 1 inside
+    :param mask: (height, width) uint8 of the box, above 0 inside
     """
 
     box: tuple[int, int, int, int]
@@ -72,7 +72,7 @@ def find_components(mask: np.ndarray, min_area: int) -> list[Component]:
     """
     Return the 8-connected components of a mask, without those that are too small.
 
-    :param mask: (H, W) bool
+    :param mask: (H, W) bool or uint8, above 0 inside
     :param min_area: px
     """
     # Boxes come from outlines: OpenCV's statistics of components take longer than all of this.
