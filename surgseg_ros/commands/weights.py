@@ -32,9 +32,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         'weights',
         help='make the shipped weights again: data, training and scores',
         description='Render the simulated data sets of the shipped weights, train the networks '
-        'one after the other by the recipes mffnet_sim, mffnet_sim_cuts, mffnet_sim_wide (twice) '
-        'and mffnet_types_sim, and write weights and scores. The defaults '
-        'are those of the shipped files. Interrupted, the same command goes on where it stopped. '
+        'one after the other by the recipes mffnet_sim, mffnet_sim_cuts, mffnet_sim_wide (three '
+        'times) and mffnet_types_sim, and write weights and scores. The defaults are those of the '
+        'shipped files. Interrupted, the same command goes on where it stopped. '
         'Needs the training extra, and a GPU to be done within the hour.',
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

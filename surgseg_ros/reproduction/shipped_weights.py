@@ -101,7 +101,7 @@ RUNS = (
         'mffnet_parts_fourth', ('mffnet_parts_third',), 'mffnet_sim_wide', WIDE, ('seed=1',)
     ),
     WeightsRun(
-        'mffnet_parts_sim',
+        'mffnet_parts_four',
         (
             'mffnet_parts_first',
             'mffnet_parts_second',
@@ -109,6 +109,10 @@ RUNS = (
             'mffnet_parts_fourth',
         ),
     ),
+    WeightsRun(
+        'mffnet_parts_fifth', ('mffnet_parts_fourth',), 'mffnet_sim_wide', WIDE, ('seed=2',)
+    ),
+    WeightsRun('mffnet_parts_sim', ('mffnet_parts_four', 'mffnet_parts_fifth')),
     WeightsRun('mffnet_types_sim', ('mffnet_parts_first',), 'mffnet_types_sim', STANDARD),
 )
 

@@ -50,6 +50,17 @@ def test_every_run_has_a_recipe_and_starts_from_earlier_ones():
     assert set(list_shipped_checkpoints()) <= set(made)
 
 
+def check_mean(mean, folder):
+    """Check that weights are the mean that they should be, and say so."""
+    runs = [load_file(folder / f'{name}.safetensors') for name in mean.init]
+    for name, value in load_file(folder / f'{mean.name}.safetensors').items():
+        if value.is_floating_point():
+            middle = torch.stack([run[name].float() for run in runs]).mean(0)
+            assert torch.allclose(value.float(), middle, rtol=2e-3, atol=1e-6), name
+    provenance = read_info(folder / f'{mean.name}.safetensors').provenance
+    assert list(provenance['mean_of']) == list(mean.init)
+
+
 def test_one_command_makes_all_weights(tmp_path, capsys):
     pytest.importorskip('mujoco', reason='rendering needs the simulation extra (mujoco)')
     assert main(['weights', '--output', str(tmp_path), *SMALL]) == 0
@@ -64,16 +75,14 @@ def test_one_command_makes_all_weights(tmp_path, capsys):
         assert scores['data_hash'] == digest
         assert [line['step'] for line in scores['validations']] == [1, 2]
     assert read_hash(tmp_path / 'data_wide') != read_hash(tmp_path / 'data_standard')
-    (mean,) = (run for run in RUNS if not run.data)
-    runs = [load_file(tmp_path / f'{name}.safetensors') for name in mean.init]
-    for name, value in load_file(tmp_path / f'{mean.name}.safetensors').items():
-        if value.is_floating_point():
-            middle = torch.stack([run[name].float() for run in runs]).mean(0)
-            assert torch.allclose(value.float(), middle, rtol=2e-3, atol=1e-6), name
-    provenance = read_info(tmp_path / f'{mean.name}.safetensors').provenance
-    assert list(provenance['mean_of']) == list(mean.init)
-    again = read_info(tmp_path / 'mffnet_parts_fourth.safetensors').provenance['recipe']
-    assert (again['seed'], again['size']) == (1, [96, 64])
+    for mean in (run for run in RUNS if not run.data):
+        check_mean(mean, tmp_path)
+    again = [
+        read_info(tmp_path / f'mffnet_parts_{name}.safetensors').provenance['recipe']
+        for name in ('third', 'fourth', 'fifth')
+    ]
+    assert [recipe['seed'] for recipe in again] == [0, 1, 2]
+    assert all(recipe['size'] == [96, 64] for recipe in again)
     before = {path: path.read_bytes() for path in tmp_path.glob('*.safetensors')}
     # What is there is kept, whether a run was interrupted or not.
     assert main(['weights', '--output', str(tmp_path), *SMALL]) == 0
