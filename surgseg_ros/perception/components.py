@@ -44,6 +44,10 @@ class Component:
         x, y, width, height = self.box
         return image[y : y + height, x : x + width]
 
+    def masked(self, image: np.ndarray) -> np.ndarray:
+        """Return a copy of the part of an image inside the bounding box, 0 outside the mask."""
+        return np.where(self.mask > 0, self.crop(image), 0)
+
     def reaches_border(self, image_size: tuple[int, int]) -> bool:
         """Tell whether a pixel lies in the first or last row or column of the image."""
         x, y, width, height = self.box

@@ -164,7 +164,7 @@ def _find_parts(
     component: Component, label_image: np.ndarray, label_set: LabelSet, min_area: int
 ) -> list[tuple[int, Component]]:
     """Return class and place of the connected parts of one instrument."""
-    labels = np.where(component.mask > 0, component.crop(label_image), 0)
+    labels = component.masked(label_image)
     return [
         (class_id, part.moved(*component.box[:2]))
         for class_id in range(1, label_set.num_classes)

@@ -50,7 +50,7 @@ def separate_tools(
     _, entries = border_runs(_fill_openings(component, (width, height)), offset, (width, height))
     if entries.max() < 2:
         return [component]
-    labels = np.where(component.mask > 0, component.crop(label_image), 0)
+    labels = component.masked(label_image)
     # A part of the pixels tells as well which tool is where.
     step = math.ceil(max(width, height) / ASSEMBLY_SIDE)
     first_x, first_y = (-start % step for start in offset)
