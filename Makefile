@@ -51,7 +51,7 @@ test-ros: ready ## Run only the tests that start real nodes (PYTEST_ARGS=...)
 	@$(RUN) python3 -m pytest test/ros $(PYTEST_ARGS)
 
 soak: ready ## Run camera and node for 10 minutes, judge memory and counters (SOAK_ARGS=...)
-	@PYTHONPATH="test/ros:$$PYTHONPATH" $(RUN) python3 -m soak $(SOAK_ARGS)
+	@PYTHONPATH="test/ros/support:$$PYTHONPATH" $(RUN) python3 -m soak $(SOAK_ARGS)
 
 tables: ready ## Make the papers' tables again on simulated data: tables_output/, docs/results.md
 	@$(RUN) surgseg reproduce --output tables_output --markdown docs/results.md $(TABLES_ARGS)

@@ -32,10 +32,10 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterFile
 from launch_ros.parameter_descriptions import ParameterValue
 
-from surgseg_ros.nodes.demo_defaults import CPU_CAMERA
-from surgseg_ros.nodes.demo_defaults import CUDA_CAMERA
-from surgseg_ros.nodes.demo_defaults import NAMESPACE
-from surgseg_ros.nodes.demo_defaults import UNSEEN_SEED
+from surgseg_ros.nodes.demo.defaults import CPU_CAMERA
+from surgseg_ros.nodes.demo.defaults import CUDA_CAMERA
+from surgseg_ros.nodes.demo.defaults import NAMESPACE
+from surgseg_ros.nodes.demo.defaults import UNSEEN_SEED
 
 PASSED_ON = ('namespace', 'checkpoint', 'branch', 'device', 'log_level', 'rviz')
 """Arguments of segmentation.launch.py that are arguments of this one too."""

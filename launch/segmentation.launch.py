@@ -34,11 +34,11 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterFile
 from launch_ros.parameter_descriptions import ParameterValue
 
-from surgseg_ros.nodes.process_environment import large_image_variables
-from surgseg_ros.nodes.process_environment import malloc_variables
-from surgseg_ros.nodes.rigs import EYES
-from surgseg_ros.nodes.rigs import load_rigs
-from surgseg_ros.nodes.rigs import RAW
+from surgseg_ros.nodes.cameras.rigs import EYES
+from surgseg_ros.nodes.cameras.rigs import load_rigs
+from surgseg_ros.nodes.cameras.rigs import RAW
+from surgseg_ros.nodes.common.process_environment import large_image_variables
+from surgseg_ros.nodes.common.process_environment import malloc_variables
 
 RESPAWN_DELAY_S = 2.0
 RVIZ_NAMESPACE = '/endoscope'

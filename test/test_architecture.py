@@ -18,6 +18,7 @@
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+import re
 import subprocess
 
 import pytest
@@ -26,21 +27,38 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 PACKAGE = CHECKOUT / 'surgseg_ros'
 LICENCE_LINE = '# Licensed under the Apache License, Version 2.0 (the "License");'
 
-# They put everything else together: they may import all that is not ROS, and nothing imports them.
-FRONT_ENDS = {'commands', 'reproduction'}
-
-# What each subpackage may import of the others. Modules beside them (the command line) may import
-# everything that is not ROS, and no subpackage may import them.
 ALLOWED_IMPORTS = {
     'data': set(),
     'models': {'data'},
     'perception': {'data'},
-    'inference': {'models', 'data'},
-    'simulation': {'models', 'data'},
-    'evaluation': {'data', 'models', 'inference', 'perception'},
-    'training': {'data', 'models', 'inference', 'evaluation', 'simulation'},
-    'nodes': {'data', 'models', 'inference', 'perception', 'evaluation', 'simulation'},
+    'simulation': {'data'},
+    'reporting': {'data'},
+    'inference': {'data', 'models'},
+    'prediction': {'data', 'inference', 'perception'},
+    'benchmark': {'data', 'inference', 'models', 'reporting'},
+    'evaluation': {
+        *('data', 'inference', 'models', 'perception', 'prediction', 'reporting', 'simulation'),
+    },
+    'training': {
+        *('data', 'evaluation', 'inference', 'models', 'perception', 'reporting', 'simulation'),
+    },
+    'reproduction': {
+        *('benchmark', 'data', 'evaluation', 'inference', 'models', 'reporting', 'training'),
+    },
+    'nodes': {
+        *('benchmark', 'data', 'evaluation', 'inference', 'perception', 'reporting'),
+        'simulation',
+    },
+    'commands': {
+        *('benchmark', 'data', 'evaluation', 'inference', 'models', 'prediction'),
+        *('reproduction', 'training'),
+    },
+    'cli': {'commands'},
 }
+"""What may be imported by each room, beside itself; the order has no arrow upwards."""
+
+MAX_FILES_A_FLOOR = 25
+MAX_LINES_A_FILE = 500
 
 ROS_MODULES = {
     *('ament_index_python', 'cv_bridge', 'launch', 'launch_ros', 'rclpy', 'rosidl_runtime_py'),
@@ -75,28 +93,29 @@ def owner_of(path: Path) -> str:
     return path.relative_to(PACKAGE).with_suffix('').parts[0]
 
 
-def allowed_imports(owner: str) -> set[str]:
-    if owner in ALLOWED_IMPORTS:
-        return ALLOWED_IMPORTS[owner] | {owner}
-    return {owner_of(path) for path in modules()} - {'nodes'}
-
-
 def test_imports_are_found_in_every_form():
     tree = ast.parse('import a.b\nfrom c import d\nfrom . import e\nfrom ..f import g\n')
     assert list(find_imports(tree, 'p.q.r')) == ['a.b', 'c.d', 'p.q.e', 'p.f.g']
 
 
-def test_every_subpackage_has_a_rule():
-    subpackages = {path.parent.name for path in PACKAGE.glob('*/__init__.py')}
-    assert subpackages <= set(ALLOWED_IMPORTS) | FRONT_ENDS
+def test_every_room_has_a_rule():
+    assert {owner_of(path) for path in modules()} == set(ALLOWED_IMPORTS)
+
+
+def test_no_rule_allows_a_circle():
+    remaining = dict(ALLOWED_IMPORTS)
+    while remaining:
+        lowest = {name for name, below in remaining.items() if not below & set(remaining)}
+        assert lowest, f'these may import each other in a circle: {sorted(remaining)}'
+        remaining = {name: remaining[name] for name in set(remaining) - lowest}
 
 
 @pytest.mark.parametrize('path', modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_go_one_way(path):
-    own_names = {owner_of(module) for module in modules()}
+    owner = owner_of(path)
     imported = {name.split('.')[1] for name in imports_of(path) if name.startswith('surgseg_ros.')}
-    forbidden = imported & own_names - allowed_imports(owner_of(path))
-    assert not forbidden, f'{owner_of(path)} must not import {sorted(forbidden)}'
+    forbidden = imported & set(ALLOWED_IMPORTS) - ALLOWED_IMPORTS[owner] - {owner}
+    assert not forbidden, f'{owner} must not import {sorted(forbidden)}'
 
 
 @pytest.mark.parametrize(
@@ -113,7 +132,9 @@ def test_only_nodes_know_ros(path):
     assert not imported, f'only surgseg_ros/nodes may import {sorted(imported)}'
 
 
-def tracked_sources() -> list[Path]:
+def tracked_files() -> list[Path]:
+    if not (CHECKOUT / '.git').exists():
+        pytest.skip('the list of source files comes from git, and this is not a clone')
     listing = subprocess.run(
         ['git', 'ls-files', '--cached', '--others', '--exclude-standard'],
         cwd=CHECKOUT,
@@ -122,18 +143,19 @@ def tracked_sources() -> list[Path]:
         text=True,
     )
     paths = [CHECKOUT / line for line in listing.stdout.splitlines()]
+    return [path for path in paths if path.is_file()]
+
+
+def tracked_sources() -> list[Path]:
     names = ('CMakeLists.txt', 'Makefile')
     return [
         path
-        for path in paths
-        if path.is_file()
-        and (path.suffix in ('.py', '.sh') or path.name in names or path.parent.name == '.ci')
+        for path in tracked_files()
+        if (path.suffix in ('.py', '.sh') or path.name in names or path.parent.name == '.ci')
     ]
 
 
 def test_every_source_file_has_its_licence():
-    if not (CHECKOUT / '.git').exists():
-        pytest.skip('the list of source files comes from git, and this is not a clone')
     sources = tracked_sources()
     assert len(sources) > 50
     missing = [
@@ -148,3 +170,45 @@ def test_python_package_has_no_directory_of_generated_messages():
     # rosidl installs its modules there; a source directory of that name would hide them.
     assert not (PACKAGE / 'msg').exists()
     assert not (PACKAGE / 'srv').exists()
+
+
+def floors() -> dict[Path, list[Path]]:
+    """Return the files that git knows, by folder."""
+    files: dict[Path, list[Path]] = {}
+    for path in tracked_files():
+        files.setdefault(path.parent, []).append(path)
+    return files
+
+
+def test_no_floor_is_crowded():
+    crowded = {
+        str(folder.relative_to(CHECKOUT)): len(files)
+        for folder, files in floors().items()
+        if len(files) > MAX_FILES_A_FLOOR
+    }
+    assert not crowded, f'more than {MAX_FILES_A_FLOOR} files: open a room for some of them'
+
+
+def test_no_file_is_long():
+    long = {
+        str(path.relative_to(CHECKOUT)): lines
+        for path in tracked_files()
+        if path.suffix == '.py'
+        and (lines := path.read_text(encoding='utf-8').count('\n')) > MAX_LINES_A_FILE
+    }
+    assert not long, f'more than {MAX_LINES_A_FILE} lines: find the parts that stand alone'
+
+
+@pytest.mark.parametrize(
+    'folder',
+    sorted(path.parent for path in PACKAGE.rglob('__init__.py') if path.parent != PACKAGE),
+    ids=lambda path: str(path.relative_to(PACKAGE)),
+)
+def test_every_room_has_a_map(folder):
+    docstring = ast.get_docstring(ast.parse((folder / '__init__.py').read_text('utf-8'))) or ''
+    assert 3 <= len([line for line in docstring.splitlines() if line]) <= 10
+    rooms = {path.parent.name for path in folder.glob('*/__init__.py')}
+    named = set(re.findall(r'mod:`\.(\w+)', docstring))
+    assert rooms <= named
+    gone = named - rooms - {path.stem for path in folder.glob('*.py')}
+    assert not gone, f'the map in __init__.py names {sorted(gone)}, which is not there'

@@ -24,9 +24,9 @@ import numpy as np
 import pytest
 import torch
 
+from surgseg_ros.benchmark import roofline
 from surgseg_ros.cli import main
 from surgseg_ros.data.image_files import write_image
-from surgseg_ros.evaluation import roofline
 from surgseg_ros.models import create_model
 
 

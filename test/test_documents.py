@@ -142,8 +142,8 @@ def expected_range(parameter) -> str | None:
 
 @needs_ros
 def test_the_table_of_parameters_is_that_of_the_node():
-    from surgseg_ros.nodes.parameters import Change
-    from surgseg_ros.nodes.segmentation_parameters import PARAMETERS
+    from surgseg_ros.nodes.common.parameters import Change
+    from surgseg_ros.nodes.segmentation.parameters import PARAMETERS
 
     moments = {
         Change.NEVER: 'start',
@@ -165,13 +165,13 @@ def test_the_table_of_parameters_is_that_of_the_node():
 @needs_ros
 def test_the_tables_of_diagnostics_have_every_key(red_checkpoint):
     from surgseg_ros.inference.segmenter import Segmenter
-    from surgseg_ros.nodes.diagnostics import eye_status
-    from surgseg_ros.nodes.diagnostics import model_status
-    from surgseg_ros.nodes.diagnostics import stereo_status
-    from surgseg_ros.nodes.eye_statistics import EyeStatistics
-    from surgseg_ros.nodes.frame_slots import FrameSlots
-    from surgseg_ros.nodes.pairing_statistics import PairingStatistics
-    from surgseg_ros.nodes.stereo_statistics import StereoStatistics
+    from surgseg_ros.nodes.segmentation.diagnostics import eye_status
+    from surgseg_ros.nodes.segmentation.diagnostics import model_status
+    from surgseg_ros.nodes.segmentation.diagnostics import stereo_status
+    from surgseg_ros.nodes.segmentation.eye_statistics import EyeStatistics
+    from surgseg_ros.nodes.segmentation.pairing_statistics import PairingStatistics
+    from surgseg_ros.nodes.segmentation.slots import FrameSlots
+    from surgseg_ros.nodes.segmentation.stereo_statistics import StereoStatistics
 
     statistics = EyeStatistics()
     statistics.record_rejection('<cause>', 'text')

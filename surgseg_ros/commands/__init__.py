@@ -12,5 +12,13 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
+"""
+The subcommands of ``surgseg``, one module each; they import what they need when they run.
 
-"""The subcommands of ``surgseg``, one module each; they import what they need when they run."""
+A module holds arguments, help and what is printed; the work is done below: ``predict`` in
+:mod:`surgseg_ros.prediction`, ``evaluate`` and ``score-real`` in :mod:`surgseg_ros.evaluation`,
+``train`` and ``adapt`` in :mod:`surgseg_ros.training`, ``export`` in
+:mod:`surgseg_ros.inference`, ``prepare`` in :mod:`surgseg_ros.data`, ``reproduce`` and
+``weights`` in :mod:`surgseg_ros.reproduction`. Arguments that several share are in
+:mod:`.arguments`.
+"""

@@ -143,12 +143,12 @@ def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_adapt(arguments: argparse.Namespace) -> int:
-    from surgseg_ros.adapt import adapt
-    from surgseg_ros.adapt import AdaptationFiles
     from surgseg_ros.data.bag_frames import is_bag
     from surgseg_ros.data.frame_source import FrameSource
     from surgseg_ros.inference.crop import parse_crop
-    from surgseg_ros.training.adaptation import make_options
+    from surgseg_ros.training.label_free.adapt import adapt
+    from surgseg_ros.training.label_free.adapt import AdaptationFiles
+    from surgseg_ros.training.label_free.adaptation import make_options
 
     if (arguments.setting == TRAIN_TEST) != (arguments.test_input is not None):
         raise ValueError('--setting tt and --test-input go together: give both or none')
@@ -184,7 +184,7 @@ def _run_adapt(arguments: argparse.Namespace) -> int:
 
 def _changes(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the options that differ from their defaults."""
-    from surgseg_ros.training.adaptation import AdaptationOptions
+    from surgseg_ros.training.label_free.adaptation import AdaptationOptions
 
     changes = parse_settings(arguments.set, [field.name for field in fields(AdaptationOptions)])
     given = {

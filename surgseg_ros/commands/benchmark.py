@@ -33,7 +33,7 @@ from surgseg_ros.commands.arguments import split_counts
 from surgseg_ros.commands.arguments import split_names
 
 if TYPE_CHECKING:
-    from surgseg_ros.evaluation.benchmark import Settings
+    from surgseg_ros.benchmark.measurement import Settings
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -130,9 +130,9 @@ def _run_benchmark(arguments: argparse.Namespace) -> int:
     if arguments.node is not None:
         if len(arguments.typed) > len(arguments.node) + len(('benchmark', '--node')):
             raise ValueError('options of `surgseg benchmark --node` stand behind --node')
-        return _run_with_ros('node_benchmark', arguments.node)
+        return _run_with_ros('benchmark', arguments.node)
     if arguments.messages:
-        return _run_with_ros('message_benchmark', _message_options(arguments))
+        return _run_with_ros('benchmark.messages', _message_options(arguments))
     return _run_network_benchmark(arguments)
 
 
@@ -162,9 +162,9 @@ def _check_ros() -> None:
 
 
 def _run_network_benchmark(arguments: argparse.Namespace) -> int:
-    from surgseg_ros.evaluation.benchmark import Benchmark
-    from surgseg_ros.evaluation.benchmark_report import make_result
-    from surgseg_ros.evaluation.benchmark_report import write_files
+    from surgseg_ros.benchmark.measurement import Benchmark
+    from surgseg_ros.benchmark.report import make_result
+    from surgseg_ros.benchmark.report import write_files
 
     if arguments.page:
         _check_ros()
@@ -183,9 +183,9 @@ def _run_network_benchmark(arguments: argparse.Namespace) -> int:
 
 def _write_page(path: Path, networks: Mapping[str, Any]) -> None:
     """Measure the node and write all on one page; what fails is left out and told."""
-    from surgseg_ros.evaluation.performance_page import NODE_RUNS
-    from surgseg_ros.evaluation.performance_page import NodeRun
-    from surgseg_ros.evaluation.performance_page import write_page
+    from surgseg_ros.benchmark.performance_page import NODE_RUNS
+    from surgseg_ros.benchmark.performance_page import NodeRun
+    from surgseg_ros.benchmark.performance_page import write_page
 
     reports: list[tuple[NodeRun, str]] = []
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -195,7 +195,7 @@ def _write_page(path: Path, networks: Mapping[str, Any]) -> None:
         for run in NODE_RUNS:
             print(f'\nthe node, {run.title}', flush=True)
             markdown.unlink(missing_ok=True)
-            code = _run_with_ros('node_benchmark', [*run.options, '--markdown', str(markdown)])
+            code = _run_with_ros('benchmark', [*run.options, '--markdown', str(markdown)])
             if code != 0:
                 print(f'left out: the node, {run.title}: exit code {code}', file=sys.stderr)
                 continue
@@ -204,7 +204,7 @@ def _write_page(path: Path, networks: Mapping[str, Any]) -> None:
 
 
 def _network_settings(arguments: argparse.Namespace) -> 'Settings':
-    from surgseg_ros.evaluation.benchmark import Settings
+    from surgseg_ros.benchmark.measurement import Settings
     from surgseg_ros.inference.devices import select_device
 
     # What is not given keeps the default of the settings.
@@ -225,9 +225,9 @@ def _network_settings(arguments: argparse.Namespace) -> 'Settings':
 
 
 def _print_benchmark(result: Mapping[str, Any]) -> None:
-    from surgseg_ros.evaluation.benchmark_report import describe_peaks
-    from surgseg_ros.evaluation.benchmark_report import format_tables
-    from surgseg_ros.evaluation.benchmark_report import warnings_of
+    from surgseg_ros.benchmark.report import describe_peaks
+    from surgseg_ros.benchmark.report import format_tables
+    from surgseg_ros.benchmark.report import warnings_of
 
     machine = result['machine']
     print(f'{machine.get("gpu") or machine["cpu"]}, {machine["threads"]} CPU threads')

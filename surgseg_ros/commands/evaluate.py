@@ -170,19 +170,19 @@ def _run_evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _run_list_metrics() -> int:
-    from surgseg_ros.evaluation.metric_table import format_metric_table
+    from surgseg_ros.evaluation.labels.metric_table import format_metric_table
 
     print(format_metric_table())
     return 0
 
 
 def _run_evaluate_labels(arguments: argparse.Namespace) -> int:
-    from surgseg_ros.evaluation.evaluate import evaluate_labels
-    from surgseg_ros.evaluation.evaluate import write_pictures
-    from surgseg_ros.evaluation.label_pairs import choose_videos
-    from surgseg_ros.evaluation.label_pairs import find_truth
-    from surgseg_ros.evaluation.label_pairs import LabelPairs
-    from surgseg_ros.evaluation.score_tables import format_scores
+    from surgseg_ros.evaluation.labels.evaluate import evaluate_labels
+    from surgseg_ros.evaluation.labels.evaluate import write_pictures
+    from surgseg_ros.evaluation.labels.pairs import choose_videos
+    from surgseg_ros.evaluation.labels.pairs import find_truth
+    from surgseg_ros.evaluation.labels.pairs import LabelPairs
+    from surgseg_ros.evaluation.labels.tables import format_scores
 
     missing = missing_options(arguments, 'predictions', 'ground_truth', 'task')
     if missing:
@@ -234,12 +234,12 @@ def _refuse_label_options(arguments: argparse.Namespace) -> None:
 
 
 def _run_evaluate_tracks(arguments: argparse.Namespace) -> int:
-    from surgseg_ros.evaluate_tracks import evaluate_tracks
-    from surgseg_ros.evaluate_tracks import TrackEvaluationOptions
-    from surgseg_ros.evaluation.track_metrics import check_motmetrics
-    from surgseg_ros.evaluation.track_pictures import write_pictures
-    from surgseg_ros.evaluation.track_tables import format_tables
-    from surgseg_ros.evaluation.track_tables import format_targets
+    from surgseg_ros.evaluation.tracks.evaluate import evaluate_tracks
+    from surgseg_ros.evaluation.tracks.evaluate import TrackEvaluationOptions
+    from surgseg_ros.evaluation.tracks.metrics import check_motmetrics
+    from surgseg_ros.evaluation.tracks.pictures import write_pictures
+    from surgseg_ros.evaluation.tracks.tables import format_tables
+    from surgseg_ros.evaluation.tracks.tables import format_targets
 
     _refuse_label_options(arguments)
     check_motmetrics()

@@ -58,9 +58,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def _run_export(arguments: argparse.Namespace) -> int:
-    from surgseg_ros.export import CHANGEABLE
-    from surgseg_ros.export import export
     from surgseg_ros.inference.checkpoints import DEFAULT_CHECKPOINT
+    from surgseg_ros.inference.export import CHANGEABLE
+    from surgseg_ros.inference.export import export
 
     size = parse_size(arguments.size) if arguments.size else None
     changes = parse_settings(arguments.set, CHANGEABLE)

@@ -103,7 +103,7 @@ def _run_predict(arguments: argparse.Namespace) -> int:
         return _run_predict_stereo(arguments)
     from surgseg_ros.data.frame_source import FrameSource
     from surgseg_ros.inference.crop import parse_crop
-    from surgseg_ros.predict import predict
+    from surgseg_ros.prediction.images import predict
 
     if arguments.input is None:
         raise ValueError('predict needs --input, or --stereo with --left and --right')
@@ -122,7 +122,7 @@ def _run_predict(arguments: argparse.Namespace) -> int:
 
 def _run_predict_stereo(arguments: argparse.Namespace) -> int:
     from surgseg_ros.data.frame_source import FrameSource
-    from surgseg_ros.predict_stereo import predict_stereo
+    from surgseg_ros.prediction.stereo import predict_stereo
 
     missing = missing_options(arguments, 'left', 'right', 'calibration')
     if missing:

@@ -154,8 +154,8 @@ def _given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
 
 
 def _run_conversion(arguments: argparse.Namespace) -> int:
-    from surgseg_ros.prepare import PreparationOptions
-    from surgseg_ros.prepare import prepare
+    from surgseg_ros.data.prepare import PreparationOptions
+    from surgseg_ros.data.prepare import prepare
 
     if arguments.input is None:
         raise ValueError('prepare needs --input or --simulate')

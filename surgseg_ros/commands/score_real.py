@@ -110,8 +110,8 @@ def _run_score_real(arguments: argparse.Namespace) -> int:
     from surgseg_ros.data.scenes import find_description
     from surgseg_ros.data.scenes import load_scenes
     from surgseg_ros.data.scenes import undescribed_folders
-    from surgseg_ros.evaluation.scene_tables import format_scene_scores
-    from surgseg_ros.score_real import score_real
+    from surgseg_ros.evaluation.real_frames.score_real import score_real
+    from surgseg_ros.evaluation.real_frames.tables import format_scene_scores
 
     for name in ('frames', 'worst'):
         value = getattr(arguments, name)

@@ -138,8 +138,8 @@ def _print_recipe(name: str) -> None:
 def _train(arguments: argparse.Namespace, recipe: 'Recipe') -> int:
     from surgseg_ros.training.engine import is_first_process
     from surgseg_ros.training.engine import make_fabric
+    from surgseg_ros.training.run_data import load_training_data
     from surgseg_ros.training.trainer import Trainer
-    from surgseg_ros.training.training_data import load_training_data
 
     check = is_first_process() and not arguments.skip_check
     data = load_training_data(

@@ -12,7 +12,17 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Label sets, dataset readers and transforms."""
+"""
+Files in, samples and label images out: label sets, readers of frames and of data sets.
+
+- :mod:`.label_sets` (and ``label_sets.yaml``): what the values of a label image mean
+- :mod:`.frame_source`, :mod:`.bag_frames`, :mod:`.image_files`: frames of whatever holds frames
+- :mod:`.datasets`, :mod:`.layouts`: data sets on disk, one module a layout
+- :mod:`.samples`, :mod:`.label_decoding`, :mod:`.sample_checks`, :mod:`.splits`: their content
+- :mod:`.prepare`, :mod:`.prepared_folder`: conversion to the prepared layout
+- :mod:`.scenes` (and ``real_scenes.yaml``): scenes of real frames to be scored on
+- :mod:`.parallel`: work on many files at once
+"""
 
 from surgseg_ros.data.label_sets import get_label_set
 from surgseg_ros.data.label_sets import LabelSet

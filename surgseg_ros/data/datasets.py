@@ -17,17 +17,17 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from surgseg_ros.data import agsd
-from surgseg_ros.data import cropped_endovis
-from surgseg_ros.data import endovis2017
-from surgseg_ros.data import endovis2018
-from surgseg_ros.data import image_mask_folder
-from surgseg_ros.data import isinet
-from surgseg_ros.data import sar_rarp50
 from surgseg_ros.data.frame_source import natural_key
 from surgseg_ros.data.label_sets import list_label_sets
-from surgseg_ros.data.layout import Layout
-from surgseg_ros.data.layout import Listing
+from surgseg_ros.data.layouts import agsd
+from surgseg_ros.data.layouts import cropped_endovis
+from surgseg_ros.data.layouts import endovis2017
+from surgseg_ros.data.layouts import endovis2018
+from surgseg_ros.data.layouts import image_mask_folder
+from surgseg_ros.data.layouts import isinet
+from surgseg_ros.data.layouts import sar_rarp50
+from surgseg_ros.data.layouts.base import Layout
+from surgseg_ros.data.layouts.base import Listing
 from surgseg_ros.data.samples import DatasetError
 from surgseg_ros.data.samples import Sample
 

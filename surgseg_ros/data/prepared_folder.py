@@ -13,7 +13,7 @@
 # limitations under the License.
 
 """
-Writing of data sets in the prepared layout (:mod:`surgseg_ros.data.cropped_endovis`).
+Writing of data sets in the prepared layout (:mod:`surgseg_ros.data.layouts.cropped_endovis`).
 
 Every file appears complete or not at all, and what exists is kept, so an interrupted run is
 finished by the same call.
@@ -31,11 +31,11 @@ from typing import Any
 
 import numpy as np
 
-from surgseg_ros.data.cropped_endovis import IMAGES
-from surgseg_ros.data.cropped_endovis import LAYOUT
-from surgseg_ros.data.cropped_endovis import MASK_FORMATS
 from surgseg_ros.data.image_files import write_image_whole
 from surgseg_ros.data.label_sets import get_label_set
+from surgseg_ros.data.layouts.cropped_endovis import IMAGES
+from surgseg_ros.data.layouts.cropped_endovis import LAYOUT
+from surgseg_ros.data.layouts.cropped_endovis import MASK_FORMATS
 from surgseg_ros.data.parallel import map_in_threads
 from surgseg_ros.data.samples import Crop
 from surgseg_ros.data.samples import DatasetError

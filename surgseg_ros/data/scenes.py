@@ -37,7 +37,7 @@ from surgseg_ros.data.frame_source import FrameSource
 from surgseg_ros.data.label_decoding import decode_binary_mask
 from surgseg_ros.data.label_decoding import decode_foreground
 from surgseg_ros.data.label_decoding import scaled_ids
-from surgseg_ros.data.layout import index_images
+from surgseg_ros.data.layouts.base import index_images
 from surgseg_ros.data.samples import DatasetError
 from surgseg_ros.data.samples import Decode
 from surgseg_ros.data.samples import LabelFiles

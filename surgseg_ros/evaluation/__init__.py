@@ -12,4 +12,12 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Metrics, protocols and the demo summary."""
+"""
+How good results are: of label images, of positions and tracks, of scenes of real frames.
+
+- :mod:`.labels`: ``surgseg evaluate`` on label images: pairs of files, metrics, tables, pictures
+- :mod:`.tracks`: ``surgseg evaluate --tracks``: positions and identities on scripted scenes
+- :mod:`.real_frames`: ``surgseg score-real``: the scenes that the model card quotes
+
+Metrics are pure functions of arrays; whoever needs one alone opens :mod:`.labels.metrics`.
+"""

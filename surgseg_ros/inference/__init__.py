@@ -12,7 +12,17 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Image in, label image out: preprocessing, backends and checkpoints, without ROS."""
+"""
+Image in, label image out: preprocessing, backends and checkpoints, without ROS.
+
+- :mod:`.segmenter`: the class that nodes and commands use; start here
+- :mod:`.checkpoints`, :mod:`.checkpoint_info`, :mod:`.published_checkpoints`: files of weights
+- :mod:`.crop`, :mod:`.preprocessing`, :mod:`.deployable`, :mod:`.label_images`: the way of pixels
+- :mod:`.engine`, :mod:`.backends`, :mod:`.backend_selection`: what runs a network, and the choice
+- :mod:`.conversion_cache`, :mod:`.conversion_process`, :mod:`.onnx_program`, :mod:`.export`:
+  networks in the formats of other runtimes
+- :mod:`.deadline`, :mod:`.devices`, :mod:`.memory`: time, threads, formats and memory
+"""
 
 from surgseg_ros.inference.checkpoints import CheckpointError
 from surgseg_ros.inference.devices import DeviceError

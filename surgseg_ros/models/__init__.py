@@ -12,7 +12,16 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Networks, one file a paper, and their registry."""
+"""
+Networks, one file a paper, and their registry.
+
+- :mod:`.registry`: ``create_model``, ``list_models``; :mod:`.base`: what every network is
+- :mod:`.mffnet` (Islam 2019), :mod:`.ternausnet`, :mod:`.linknet`, :mod:`.unet` (Shvets 2018),
+  :mod:`.rasnet` (Ni 2019), :mod:`.smp_unet` (SAR-RARP50), :mod:`.agsd_unet` (Liu 2020)
+- :mod:`.encoders`: encoders that several share; :mod:`.discriminator`: Islam's adversary
+- :mod:`.torchvision_import`: torchvision beside a CPU build of torch
+- :mod:`.color_linear`: one linear layer, for tests of everything around networks
+"""
 
 # Importing a network's module registers it.
 from surgseg_ros.models import agsd_unet  # noqa: F401

@@ -12,4 +12,15 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""ROS 2 nodes, the only part of the package that imports rclpy."""
+"""
+ROS 2 nodes, the only part of the package that imports rclpy.
+
+The ``*_node`` modules on this floor are the executables; each names the class that it runs.
+
+- :mod:`.segmentation`: the way of a frame, from the camera's callback to the published label image
+- :mod:`.tracking`: instruments in, instruments with lasting identities out
+- :mod:`.cameras`: simulated and recorded cameras, and the topics of real ones
+- :mod:`.messages`: images and results as messages, and back
+- :mod:`.common`: what every node shares: parameters, start and end, publishers, logs
+- :mod:`.demo`, :mod:`.benchmark`: programs that start nodes, and judge or measure them
+"""

@@ -14,34 +14,11 @@
 
 """Executable that publishes a simulated stereo endoscope."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
 import sys
-from typing import TYPE_CHECKING
 
-from surgseg_ros.nodes.running import run_node
+from surgseg_ros.nodes.common.running import node_main
 
-if TYPE_CHECKING:
-    from rclpy.node import Node
-
-
-def create_node() -> Node:
-    """Import and create the node."""
-    from surgseg_ros.nodes.endoscope_simulator import EndoscopeSimulatorNode
-
-    return EndoscopeSimulatorNode()
-
-
-def main(args: Sequence[str] | None = None) -> int:
-    """
-    Run the node until it is done, SIGINT or SIGTERM.
-
-    :param args: command line, ``None`` for that of the process
-    :return: exit code
-    """
-    return run_node(create_node, args)
-
+main = node_main('surgseg_ros.nodes.cameras.endoscope_simulator', 'EndoscopeSimulatorNode')
 
 if __name__ == '__main__':
     sys.exit(main())

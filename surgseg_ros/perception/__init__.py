@@ -12,7 +12,18 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Label image in, instruments out, without ROS."""
+"""
+Label image in, instruments out, without ROS.
+
+- :mod:`.instruments`: ``find_instruments``, the entry; :mod:`.region`: what is known of one
+- :mod:`.components`, :mod:`.piece_joining`, :mod:`.tool_separation`, :mod:`.tool_assembly`: which
+  pixels belong together; :mod:`.jaws`, :mod:`.shaft_edges`, :mod:`.silhouette`, :mod:`.strips`:
+  shape
+- :mod:`.stereo`, ``stereo_*``, :mod:`.disparity_fit`: positions in space from both eyes
+- :mod:`.tracking`, :mod:`.track`, :mod:`.kalman`, :mod:`.observations`: identities over time
+- :mod:`.image_motion`, :mod:`.image_quality`, :mod:`.cues`, :mod:`.anchors`: from images alone
+- :mod:`.overlay`: drawn over the image
+"""
 
 from surgseg_ros.perception.instruments import find_instruments
 from surgseg_ros.perception.instruments import InstrumentSet

@@ -11,4 +11,11 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The tables of the seed papers again, on simulated data: ``surgseg reproduce``."""
+
+"""
+The tables of the papers and the shipped weights, made again from nothing but this package.
+
+- :mod:`.tables`, :mod:`.experiments`: what each table needs; :mod:`.budget`: how much of it
+- :mod:`.running`: trains and scores; :mod:`.page`: ``docs/results.md``
+- :mod:`.shipped_weights`: ``surgseg weights``, the runs behind the shipped checkpoint
+"""

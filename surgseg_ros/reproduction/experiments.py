@@ -51,7 +51,7 @@ class Adaptation:
     A network that learned from clips without labels and was scored on them, setting SS.
 
     :param changes: of the options, see
-        :class:`surgseg_ros.training.adaptation.AdaptationOptions`
+        :class:`surgseg_ros.training.label_free.adaptation.AdaptationOptions`
     """
 
     changes: tuple[tuple[str, Any], ...] = ()

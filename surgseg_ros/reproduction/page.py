@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import math
 from typing import Any
 
-from surgseg_ros.evaluation.text_tables import format_table
+from surgseg_ros.reporting.text_tables import format_table
 from surgseg_ros.reproduction.budget import Budget
 from surgseg_ros.reproduction.experiments import Cell
 from surgseg_ros.reproduction.experiments import find_value

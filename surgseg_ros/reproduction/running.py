@@ -26,17 +26,16 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from surgseg_ros.adapt import adapt
-from surgseg_ros.adapt import AdaptationFiles
-from surgseg_ros.data.cropped_endovis import IMAGES
+from surgseg_ros.benchmark.measurement import Benchmark
+from surgseg_ros.benchmark.measurement import Settings
 from surgseg_ros.data.datasets import open_dataset
 from surgseg_ros.data.frame_source import FrameSource
 from surgseg_ros.data.label_sets import BINARY
+from surgseg_ros.data.layouts.cropped_endovis import IMAGES
 from surgseg_ros.data.samples import Sample
-from surgseg_ros.evaluation.benchmark import Benchmark
-from surgseg_ros.evaluation.benchmark import Settings
-from surgseg_ros.evaluation.label_scores import LabeledFrame
-from surgseg_ros.evaluation.label_scores import score_frames
+from surgseg_ros.evaluation.labels.map_scores import score_adaptation
+from surgseg_ros.evaluation.labels.scores import LabeledFrame
+from surgseg_ros.evaluation.labels.scores import score_frames
 from surgseg_ros.inference.checkpoints import SUFFIX
 from surgseg_ros.inference.devices import select_device
 from surgseg_ros.inference.segmenter import Segmenter
@@ -46,15 +45,16 @@ from surgseg_ros.reproduction.experiments import Adaptation
 from surgseg_ros.reproduction.experiments import Run
 from surgseg_ros.reproduction.experiments import Timing
 from surgseg_ros.reproduction.experiments import Training
-from surgseg_ros.training.adaptation import make_options
 from surgseg_ros.training.engine import make_fabric
-from surgseg_ros.training.map_scores import score_adaptation
+from surgseg_ros.training.label_free.adapt import adapt
+from surgseg_ros.training.label_free.adapt import AdaptationFiles
+from surgseg_ros.training.label_free.adaptation import make_options
 from surgseg_ros.training.recipe import load_recipe
 from surgseg_ros.training.recipe import Recipe
+from surgseg_ros.training.run_data import load_training_data
 from surgseg_ros.training.run_folder import RunFolder
 from surgseg_ros.training.simulated_data import render_videos
 from surgseg_ros.training.trainer import Trainer
-from surgseg_ros.training.training_data import load_training_data
 
 DATA_SEED, CLIPS_SEED = 0, 1
 CLIP_RATE_HZ = 10.0

@@ -29,10 +29,10 @@ from surgseg_ros.inference.checkpoints import SUFFIX
 from surgseg_ros.training.engine import make_fabric
 from surgseg_ros.training.initial_weights import average_checkpoints
 from surgseg_ros.training.recipe import load_recipe
+from surgseg_ros.training.run_data import load_training_data
 from surgseg_ros.training.run_folder import RunFolder
 from surgseg_ros.training.simulated_data import render_videos
 from surgseg_ros.training.trainer import Trainer
-from surgseg_ros.training.training_data import load_training_data
 
 
 @dataclass(frozen=True)

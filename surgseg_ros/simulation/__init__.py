@@ -12,14 +12,20 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
+"""
+Stereo endoscope simulator with exact ground truth.
 
-"""Stereo endoscope simulator with exact ground truth."""
+- :mod:`.simulator`: ``StereoEndoscopeSimulator``, frame by frame; start here
+- :mod:`.options`: what a scene looks like, and the ranges of randomized ones
+- :mod:`.scripted_scenes`: short named scenes for judging trackers
+- :mod:`.world`: what is in front of the camera; :mod:`.rendering`: identity, depth and shading of
+  its pixels; :mod:`.imaging`: what lens, camera and recorder do to the image
+- :mod:`.camera`, :mod:`.noise`, :mod:`.randomness`, :mod:`.memory`: what all of them use
+"""
 
 from surgseg_ros.simulation.camera import StereoCamera
-from surgseg_ros.simulation.motion import InstrumentScript
-from surgseg_ros.simulation.motion import Waypoint
 from surgseg_ros.simulation.options import SceneOptions
-from surgseg_ros.simulation.rendering import RenderingError
+from surgseg_ros.simulation.rendering.offscreen import RenderingError
 from surgseg_ros.simulation.scripted_scenes import BlindSpell
 from surgseg_ros.simulation.scripted_scenes import get_scripted_scene
 from surgseg_ros.simulation.scripted_scenes import SCRIPTED_SCENES
@@ -29,6 +35,8 @@ from surgseg_ros.simulation.simulator import InstrumentTruth
 from surgseg_ros.simulation.simulator import randomized_frames
 from surgseg_ros.simulation.simulator import StereoEndoscopeSimulator
 from surgseg_ros.simulation.simulator import StereoFrame
+from surgseg_ros.simulation.world.motion import InstrumentScript
+from surgseg_ros.simulation.world.motion import Waypoint
 
 __all__ = [
     'SCRIPTED_SCENES',

@@ -23,10 +23,10 @@ from typing import Any
 
 import numpy as np
 
-from surgseg_ros.simulation.motion import InstrumentScript
-from surgseg_ros.simulation.motion import Waypoint
 from surgseg_ros.simulation.options import SceneOptions
 from surgseg_ros.simulation.simulator import StereoEndoscopeSimulator
+from surgseg_ros.simulation.world.motion import InstrumentScript
+from surgseg_ros.simulation.world.motion import Waypoint
 
 
 @dataclass(frozen=True)

@@ -25,18 +25,18 @@ import numpy as np
 
 from surgseg_ros.data import get_label_set
 from surgseg_ros.simulation.camera import StereoCamera
-from surgseg_ros.simulation.effects import ImageEffects
-from surgseg_ros.simulation.instruments import geom_group
-from surgseg_ros.simulation.lighting import Eye
+from surgseg_ros.simulation.imaging.effects import ImageEffects
 from surgseg_ros.simulation.memory import keep_freed_memory
-from surgseg_ros.simulation.motion import Instrument
-from surgseg_ros.simulation.motion import InstrumentScript
 from surgseg_ros.simulation.options import EYES
 from surgseg_ros.simulation.options import SceneOptions
-from surgseg_ros.simulation.ray_casting import surface_distances
-from surgseg_ros.simulation.rendering import IdentityRenderer
-from surgseg_ros.simulation.scene import Scene
-from surgseg_ros.simulation.shading import Shader
+from surgseg_ros.simulation.rendering.lighting import Eye
+from surgseg_ros.simulation.rendering.offscreen import IdentityRenderer
+from surgseg_ros.simulation.rendering.ray_casting import surface_distances
+from surgseg_ros.simulation.rendering.shading import Shader
+from surgseg_ros.simulation.world.instruments import geom_group
+from surgseg_ros.simulation.world.motion import Instrument
+from surgseg_ros.simulation.world.motion import InstrumentScript
+from surgseg_ros.simulation.world.scene import Scene
 
 LABEL_NAMES = ('binary', 'parts', 'types', 'instance')
 

@@ -12,7 +12,17 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Losses and training."""
+"""
+Losses, data and loops of training, supervised, adversarial and without labels.
+
+- :mod:`.trainer`: the loop of ``surgseg train``; :mod:`.recipe` (and ``recipes/``): what decides a
+  run; :mod:`.run_folder`: what it leaves
+- :mod:`.run_data`, :mod:`.sample_tensors`, :mod:`.sample_order`, :mod:`.augmentation`,
+  :mod:`.image_changes`, :mod:`.simulated_data`: from samples to batches
+- :mod:`.losses`, :mod:`.adversary`, :mod:`.adversarial_losses`, :mod:`.schedule`,
+  :mod:`.initial_weights`, :mod:`.weight_average`, :mod:`.validation`, :mod:`.engine`
+- :mod:`.label_free`: ``surgseg adapt``, learning from a clip without labels
+"""
 
 # Beside a CPU build of torch, torchvision must be imported in this way first.
 from surgseg_ros.models import torchvision_import  # noqa: F401

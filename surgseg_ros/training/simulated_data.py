@@ -84,7 +84,7 @@ def render_videos(
     workers: int | None = None,
 ) -> dict[str, VideoSummary]:
     """
-    Render a data set in the prepared layout (:mod:`surgseg_ros.data.cropped_endovis`).
+    Render a data set in the prepared layout (:mod:`surgseg_ros.data.layouts.cropped_endovis`).
 
     Every video consists of scenes of its own, so videos share nothing. Equal settings give equal
     frames on one machine. Frames that exist are kept: an interrupted data set is completed, and a

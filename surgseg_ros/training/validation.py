@@ -25,13 +25,13 @@ import torch.nn.functional as F
 
 from surgseg_ros.data.label_sets import BINARY
 from surgseg_ros.data.label_sets import get_label_set
-from surgseg_ros.evaluation.metrics import binary_confusion
-from surgseg_ros.evaluation.metrics import confusion_matrix
-from surgseg_ros.evaluation.metrics import dice_per_class
-from surgseg_ros.evaluation.metrics import rounded
+from surgseg_ros.evaluation.labels.metrics import binary_confusion
+from surgseg_ros.evaluation.labels.metrics import confusion_matrix
+from surgseg_ros.evaluation.labels.metrics import dice_per_class
+from surgseg_ros.evaluation.labels.metrics import rounded
 from surgseg_ros.inference.label_images import label_images
 from surgseg_ros.inference.label_images import label_images_on_device
-from surgseg_ros.training.training_images import ValidationImage
+from surgseg_ros.training.sample_tensors import ValidationImage
 
 
 def collate(items: Sequence[ValidationImage]) -> tuple[Tensor, list[Tensor]]:
@@ -76,7 +76,7 @@ def count_confusions(
     :param truth: (H, W) uint8, on the CPU
     :param threshold: see :func:`predict_labels`
     :param num_classes: of the task
-    :return: see :func:`surgseg_ros.evaluation.metrics.confusion_matrix`
+    :return: see :func:`surgseg_ros.evaluation.labels.metrics.confusion_matrix`
     """
     size = (truth.shape[0], truth.shape[1])
     if logits.device.type == 'cpu':

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 import torch
 
-from surgseg_ros.evaluation.benchmark_picture import draw_picture
+from surgseg_ros.benchmark.picture import draw_picture
 from surgseg_ros.inference.backends import BACKENDS
 from surgseg_ros.inference.backends import EngineBuilder
 from surgseg_ros.inference.backends import missing_reason

@@ -15,7 +15,7 @@
 
 import pytest
 
-from surgseg_ros.evaluation.metric_table import find_metric
+from surgseg_ros.evaluation.labels.metric_table import find_metric
 from surgseg_ros.models import model_info
 from surgseg_ros.reproduction.budget import BUDGETS
 from surgseg_ros.reproduction.budget import FULL
@@ -24,7 +24,7 @@ from surgseg_ros.reproduction.experiments import Adaptation
 from surgseg_ros.reproduction.experiments import Timing
 from surgseg_ros.reproduction.experiments import Training
 from surgseg_ros.reproduction.tables import make_tables
-from surgseg_ros.training.adaptation import make_options
+from surgseg_ros.training.label_free.adaptation import make_options
 from surgseg_ros.training.recipe import load_recipe
 
 

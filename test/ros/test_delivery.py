@@ -29,8 +29,8 @@ import rclpy
 from rig import parameters_for
 from rig import Rig
 
-from surgseg_ros.nodes.process_environment import FAST_DDS_VARIABLE
-from surgseg_ros.nodes.process_environment import OLD_FAST_DDS_VARIABLE
+from surgseg_ros.nodes.common.process_environment import FAST_DDS_VARIABLE
+from surgseg_ros.nodes.common.process_environment import OLD_FAST_DDS_VARIABLE
 
 LARGE, SMALL = (1280, 1024), (160, 128)
 SECONDS = 10.0

@@ -31,12 +31,12 @@ from rosbags.rosbag2 import Reader
 import torch
 
 from surgseg_ros.inference.backends import installed_backends
-from surgseg_ros.nodes.bag_writer import make_typestore
-from surgseg_ros.nodes.demo import choose_camera
-from surgseg_ros.nodes.demo import CPU_CAMERA
-from surgseg_ros.nodes.demo import demo_environment
-from surgseg_ros.nodes.demo import parse_arguments
-from surgseg_ros.nodes.process_environment import MALLOC_VARIABLES
+from surgseg_ros.nodes.common.process_environment import MALLOC_VARIABLES
+from surgseg_ros.nodes.demo.bag_writer import make_typestore
+from surgseg_ros.nodes.demo.program import choose_camera
+from surgseg_ros.nodes.demo.program import CPU_CAMERA
+from surgseg_ros.nodes.demo.program import demo_environment
+from surgseg_ros.nodes.demo.program import parse_arguments
 
 WIDTH, HEIGHT = 160, 128
 DURATION_S = 2.0

@@ -38,8 +38,8 @@ from surgseg_ros.msg import InstrumentArray
 from surgseg_ros.msg import StereoInstrument
 from surgseg_ros.msg import StereoInstrumentArray
 
-from surgseg_ros.nodes.bag_writer import make_typestore
-from surgseg_ros.nodes.images import array_to_image
+from surgseg_ros.nodes.demo.bag_writer import make_typestore
+from surgseg_ros.nodes.messages.images import array_to_image
 
 EYES = ('left', 'right')
 WIDTH, HEIGHT = 64, 48

@@ -25,14 +25,14 @@ from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image
 from surgseg_ros.msg import InstrumentArray
 
-from surgseg_ros.nodes.images import image_to_array
+from surgseg_ros.nodes.messages.images import image_to_array
 
 pytest.importorskip('mujoco', reason="the simulator needs the PyPI package 'mujoco'")
 
 from surgseg_ros.simulation import RenderingError
 from surgseg_ros.simulation import SceneOptions
 from surgseg_ros.simulation import StereoEndoscopeSimulator
-from surgseg_ros.simulation.rendering import create_gl_context
+from surgseg_ros.simulation.rendering.offscreen import create_gl_context
 
 NODE = 'endoscope_simulator_node'
 SCENE = {'seed': 21, 'width': 320, 'height': 256, 'rate_hz': 5.0}

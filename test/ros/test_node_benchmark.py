@@ -29,7 +29,7 @@ LATENCIES = ('latency_ms', 'instruments_latency_ms', 'node_latency_ms')
 
 
 def run_benchmark(*arguments):
-    command = [sys.executable, '-m', 'surgseg_ros.nodes.node_benchmark', '--size', '320x240']
+    command = [sys.executable, '-m', 'surgseg_ros.nodes.benchmark', '--size', '320x240']
     return subprocess.run(
         [*command, *arguments], capture_output=True, text=True, check=False, timeout=240
     )

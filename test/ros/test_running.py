@@ -28,7 +28,7 @@ PROGRAM = """
 import sys
 
 from rclpy.node import Node
-from surgseg_ros.nodes.running import NodeError, NodeFinished, run_node
+from surgseg_ros.nodes.common.running import NodeError, NodeFinished, run_node
 
 
 class Ticker(Node):

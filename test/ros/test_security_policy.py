@@ -29,7 +29,7 @@ from rclpy.node import Node
 from rig import parameters_for
 from sensor_msgs.msg import Image
 
-from surgseg_ros.nodes import vision_messages
+from surgseg_ros.nodes.messages import vision
 
 POLICY = Path(__file__).resolve().parents[2] / 'config' / 'sros2_policy.xml'
 DISCOVERY_TIMEOUT_S = 30.0
@@ -76,7 +76,7 @@ def permitted_here(node: str) -> set[Rule]:
     """Return the rules of a node without those for what this ROS 2 does not have."""
     (profile,) = [profile for _, profile in profiles() if profile.get('node') == node]
     rules = set(rules_of(profile))
-    if not vision_messages.AVAILABLE:
+    if not vision.AVAILABLE:
         rules = {rule for rule in rules if rule[1].rsplit('/', 1)[-1] not in VISION_TOPICS}
     if find_spec('rclpy.type_description_service') is None:
         rules.discard(('reply', f'/{node}/get_type_description'))

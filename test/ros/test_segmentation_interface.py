@@ -47,7 +47,7 @@ from visualization_msgs.msg import MarkerArray
 from surgseg_ros.inference.checkpoints import CheckpointInfo
 from surgseg_ros.inference.checkpoints import save_checkpoint
 from surgseg_ros.models import create_model
-from surgseg_ros.nodes import vision_messages
+from surgseg_ros.nodes.messages import vision
 from surgseg_ros.perception.image_quality import DEFAULT_BLURRED_BELOW
 from surgseg_ros.perception.image_quality import DEFAULT_FROZEN_AFTER_S
 
@@ -103,9 +103,9 @@ def listen_to_views(rig, eye):
         name: rig.station.listen(message_type, f'segmentation/{eye}/{name}')
         for name, message_type in VIEWS.items()
     }
-    if vision_messages.AVAILABLE:
+    if vision.AVAILABLE:
         logs['detections'] = rig.station.listen(
-            vision_messages.Detection2DArray, f'segmentation/{eye}/detections'
+            vision.Detection2DArray, f'segmentation/{eye}/detections'
         )
     return logs
 
@@ -392,10 +392,10 @@ def test_a_subscriber_that_wants_latched_images_is_told(rig, process):
 
 
 def test_late_joiners_learn_the_classes(rig):
-    if not vision_messages.AVAILABLE:
+    if not vision.AVAILABLE:
         pytest.skip('vision_msgs is not installed; it comes with ROS 2 and is not on PyPI')
     logs = [
-        rig.station.listen(vision_messages.LabelInfo, 'segmentation/left/label_info', qos=LATCHED)
+        rig.station.listen(vision.LabelInfo, 'segmentation/left/label_info', qos=LATCHED)
         for _ in range(20)
     ]
     for log in logs:

@@ -25,7 +25,7 @@ from surgseg_ros.simulation import RenderingError
 from surgseg_ros.simulation import SceneOptions
 from surgseg_ros.simulation import StereoEndoscopeSimulator
 from surgseg_ros.simulation import StereoFrame
-from surgseg_ros.simulation.rendering import create_gl_context
+from surgseg_ros.simulation.rendering.offscreen import create_gl_context
 
 
 @pytest.fixture(scope='session', autouse=True)

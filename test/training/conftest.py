@@ -19,7 +19,7 @@ import pytest
 from surgseg_ros.data.image_files import write_image
 from surgseg_ros.data.samples import LabelFiles
 from surgseg_ros.data.samples import Sample
-from surgseg_ros.training.training_data import TrainingData
+from surgseg_ros.training.run_data import TrainingData
 
 
 def read_ids(images):

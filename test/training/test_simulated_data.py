@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Tests of rendered data sets; how they are made from a command line: ``test/test_prepare.py``."""
+"""Rendered data sets; ``test/data/test_prepare.py`` has the command line that makes them."""
 
 import pytest
 

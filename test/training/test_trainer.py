@@ -24,8 +24,8 @@ from surgseg_ros.inference.segmenter import Segmenter
 from surgseg_ros.training.engine import make_fabric
 from surgseg_ros.training.recipe import load_recipe
 from surgseg_ros.training.recipe import RecipeError
+from surgseg_ros.training.run_data import TrainingData
 from surgseg_ros.training.trainer import Trainer
-from surgseg_ros.training.training_data import TrainingData
 from surgseg_ros.training.validation import ValidationScores
 
 SMALL = (

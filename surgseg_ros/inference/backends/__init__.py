@@ -12,7 +12,14 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The libraries that can run a network here, and engines of each."""
+"""
+The libraries that can run a network here, and engines of each.
+
+Each runs a network by one library on one kind of device: :mod:`.torch_engine` anywhere,
+:mod:`.openvino_engine` and :mod:`.onnxruntime_engine` on CPUs, :mod:`.cuda_engine` and
+:mod:`.tensorrt_engine` on NVIDIA GPUs. ``build_engine`` here makes the one that is asked for;
+:mod:`surgseg_ros.inference.backend_selection` chooses where nobody asks.
+"""
 
 from collections.abc import Callable
 import copy

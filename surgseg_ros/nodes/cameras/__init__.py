@@ -1,0 +1,22 @@
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Cameras: simulated, played from recordings, and where real ones publish.
+
+- :mod:`.endoscope_simulator`, :mod:`.simulator_truth`: the simulator as a camera driver, its truth
+- :mod:`.video_publisher`, :mod:`.recordings`: videos and image folders as a stereo camera
+- :mod:`.publisher`: the topics of one camera, for both
+- :mod:`.rigs` (and ``config/rigs.yaml``): topics of common surgical robot computers
+"""

@@ -1,0 +1,75 @@
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+import json
+
+import pytest
+
+from surgseg_ros.benchmark.plot import COLORS
+from surgseg_ros.benchmark.report import format_markdown
+from surgseg_ros.benchmark.report import warnings_of
+from surgseg_ros.benchmark.report import write_files
+from surgseg_ros.data.image_files import read_image
+
+
+def cells(line):
+    return [cell.strip() for cell in line.strip('|').split('|')]
+
+
+def test_markdown_has_every_row_and_what_belongs_to_them(sample):
+    text = format_markdown(sample(), 'plot.png')
+    lines = [line for line in text.splitlines() if '| openvino ' in line and '| auxiliary' in line]
+    assert cells(lines[0]) == [
+        *('mffnet', 'auxiliary', 'openvino', 'fp32', '90.0', '90.0', '90.0', '11.1'),
+        *('91.0', '91.0', '', '0.45', '0.900', '333', '56%', '100', '99.990%', '2'),
+    ]
+    assert '## 640x512, one image' in text
+    assert '![Times of the networks](plot.png)' in text
+    assert 'LinkNet-34 (Shvets et al. 2018)' in text
+    assert '- tensorrt: no GPU' in text
+    assert 'surgseg benchmark --sizes 640x512\n```' in text
+    assert 'Note' not in text
+
+
+def test_a_busy_computer_and_an_interrupt_are_told(sample):
+    busy, interrupted = warnings_of(sample(foreign_load=0.4, interrupted=True))
+    assert '40% of the cores' in busy
+    assert 'not everything' in interrupted
+    assert f'**Note:** {busy}.' in format_markdown(sample(foreign_load=0.4))
+
+
+def test_files_are_written_and_the_report_shows_the_plot(sample, tmp_path):
+    folder = tmp_path / 'new'
+    files = folder / 'a.json', folder / 'a.md', folder / 'plots' / 'a.png'
+    write_files(sample(), *files)
+    assert json.loads(files[0].read_text()) == json.loads(json.dumps(sample()))
+    assert '(plots/a.png)' in files[1].read_text()
+    assert read_image(files[2]).shape[1] == 1400
+
+
+def test_bars_are_as_long_as_the_times(sample, tmp_path):
+    file = tmp_path / 'a.png'
+    write_files(sample(), plot_file=file)
+    picture = read_image(file)
+    areas = {name: (picture == color).all(axis=2).sum() for name, color in COLORS.items()}
+    assert areas['tensorrt'] == 0
+    legend = 14 * 14
+    bars = areas['openvino'] - legend, areas['eager'] - legend
+    assert bars[0] / bars[1] == pytest.approx((90 + 100 + 200) / (200 + 400), abs=0.02)
+
+
+def test_nothing_measured_is_a_report_too(sample, tmp_path):
+    empty = sample(rows=[], targets=[], peak_gflop_per_s={})
+    write_files(empty, None, tmp_path / 'a.md', tmp_path / 'a.png')
+    assert '## Not measured' in (tmp_path / 'a.md').read_text()

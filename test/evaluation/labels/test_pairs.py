@@ -1,0 +1,210 @@
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+
+"""Tests of finding and reading label images that belong together."""
+
+import cv2
+import numpy as np
+import pytest
+
+from surgseg_ros.data.image_files import write_image
+from surgseg_ros.data.samples import LabelFiles
+from surgseg_ros.data.samples import Sample
+from surgseg_ros.evaluation.labels.pairs import choose_videos
+from surgseg_ros.evaluation.labels.pairs import EvaluationError
+from surgseg_ros.evaluation.labels.pairs import find_image
+from surgseg_ros.evaluation.labels.pairs import find_truth
+from surgseg_ros.evaluation.labels.pairs import LabelPairs
+from surgseg_ros.evaluation.labels.pairs import truth_of_samples
+
+
+def write(path, values):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), np.array(values, np.uint8))
+
+
+@pytest.fixture
+def truth(tmp_path):
+    return tmp_path / 'truth'
+
+
+@pytest.fixture
+def prediction(tmp_path):
+    return tmp_path / 'prediction'
+
+
+def names(sources):
+    return [source.name for source in sources]
+
+
+def test_flat_folders_are_one_video(truth, prediction):
+    write(truth / 'f1.png', [[0, 3]])
+    write(prediction / 'f1.png', [[0, 2]])
+    sources = find_truth(truth, 'parts')
+    assert names(sources) == ['truth/f1']
+    (frame,) = LabelPairs(sources, prediction, 'parts').frames()
+    assert frame.truth.tolist() == [[0, 3]]
+    assert frame.prediction.tolist() == [[0, 2]]
+
+
+def test_a_folder_a_video(truth, prediction):
+    for video in ('b', 'a'):
+        write(truth / video / 'f1.png', [[0, 1]])
+        write(prediction / video / 'f1.png', [[1, 0]])
+    sources = find_truth(truth, 'parts')
+    assert names(sources) == ['a/f1', 'b/f1']
+    assert len(list(LabelPairs(sources, prediction, 'parts').frames())) == 2
+
+
+@pytest.mark.parametrize(
+    ('task', 'folder', 'stored', 'read'),
+    [
+        ('binary', 'binary_masks', [0, 255, 255], [0, 1, 1]),
+        ('parts', 'parts_masks', [0, 85, 255], [0, 1, 3]),
+        ('types', 'instruments_masks', [0, 224, 255], [0, 7, 255]),
+        ('sar_rarp50', 'segmentation', [0, 9, 255], [0, 9, 255]),
+    ],
+)
+def test_prepared_data_sets_have_factors(truth, prediction, task, folder, stored, read):
+    write(truth / 'instrument_dataset_1' / folder / 'f1.png', [stored])
+    write(truth / 'instrument_dataset_1' / 'images' / 'f1.png', [stored])
+    write(prediction / 'instrument_dataset_1' / folder / 'f1.png', [[0, 1, 1]])
+    sources = find_truth(truth, task)
+    assert names(sources) == ['instrument_dataset_1/f1']
+    (frame,) = LabelPairs(sources, prediction, task).frames()
+    assert frame.truth.tolist() == [read]
+    assert find_image(truth, sources[0]) == truth / 'instrument_dataset_1' / 'images' / 'f1.png'
+
+
+def test_a_single_video_may_have_flat_predictions(truth, prediction):
+    write(truth / 'a' / 'f1.png', [[0, 1]])
+    write(prediction / 'f1.png', [[1, 0]])
+    assert len(list(LabelPairs(find_truth(truth, 'parts'), prediction, 'parts').frames())) == 1
+    write(truth / 'b' / 'f1.png', [[0, 1]])
+    with pytest.raises(EvaluationError, match='a/f1.png has no prediction'):
+        list(LabelPairs(find_truth(truth, 'parts'), prediction, 'parts').frames())
+
+
+def test_factors_of_both_sides(truth, prediction):
+    write(truth / 'f1.png', [[0, 255]])
+    write(prediction / 'f1.png', [[0, 170]])
+    pairs = LabelPairs(find_truth(truth, 'parts', 85), prediction, 'parts', prediction_factor=85)
+    (frame,) = pairs.frames()
+    assert (frame.truth.tolist(), frame.prediction.tolist()) == ([[0, 3]], [[0, 2]])
+
+
+def test_samples_of_a_data_set(tmp_path, prediction):
+    files = LabelFiles((tmp_path / 'l.png',), lambda images: images[0] // 10)
+    write(tmp_path / 'l.png', [[0, 0, 10]])
+    crop = (1, 0, 2, 1)
+    labeled = Sample('v', 'f1', tmp_path / 'i.png', {'parts': files}, crop)
+    unlabeled = Sample('v', 'f2', tmp_path / 'i.png')
+    write(prediction / 'v' / 'f1.png', [[0, 1]])
+    sources = truth_of_samples([labeled, unlabeled], 'parts')
+    (frame,) = LabelPairs(sources, prediction, 'parts').frames()
+    assert frame.truth.tolist() == [[0, 1]]
+    (tmp_path / 'l.png').unlink()
+    with pytest.raises(EvaluationError, match='l.png is no readable image'):
+        list(LabelPairs(sources, prediction, 'parts').frames())
+
+
+def test_all_faults_are_named_at_once(truth, prediction):
+    for stem in ('good', 'missing', 'small', 'unknown', 'odd', 'broken'):
+        write(truth / f'{stem}.png', [[0, 1, 2]])
+        write(prediction / f'{stem}.png', [[0, 1, 2]])
+    (prediction / 'missing.png').unlink()
+    write(prediction / 'small.png', [[0, 1]])
+    write(prediction / 'unknown.png', [[0, 9, 7]])
+    write(truth / 'odd.png', [[0, 17, 255]])
+    (prediction / 'broken.png').write_text('nothing')
+    with pytest.raises(EvaluationError) as error:
+        next(LabelPairs(find_truth(truth, 'parts'), prediction, 'parts').frames())
+    lines = str(error.value).splitlines()
+    assert len(lines) == 6
+    for line, part in zip(
+        lines,
+        ('broken.png is not a readable', 'truth/missing.png has no prediction in',
+         'odd: true class 17 does not exist', 'small.png is 2x1 but its ground truth is 3x1',
+         'unknown: predicted class 7, 9 does not exist', 'let them score 0 with'),
+        strict=True,
+    ):  # fmt: skip
+        assert part in line
+
+
+def test_nothing_is_scored_if_a_prediction_is_missing(truth, prediction):
+    for stem in ('a', 'b'):
+        write(truth / f'{stem}.png', [[0, 1]])
+    write(prediction / 'a.png', [[0, 1]])
+    with pytest.raises(EvaluationError, match='truth/b.png has no prediction'):
+        next(LabelPairs(find_truth(truth, 'parts'), prediction, 'parts').frames())
+
+
+def test_missing_predictions_may_score_zero(truth, prediction):
+    write(truth / 'f1.png', [[0, 1]])
+    pairs = LabelPairs(find_truth(truth, 'parts'), prediction, 'parts', zero_missing=True)
+    assert [frame.prediction for frame in pairs.frames()] == [None]
+
+
+def test_masks_of_0_and_255_are_not_taken_for_ignored(truth, prediction):
+    for folder in (truth, prediction):
+        write(folder / 'f1.png', [[0, 255]])
+    with pytest.raises(EvaluationError, match='give --mask-factor 255'):
+        list(LabelPairs(find_truth(truth, 'binary'), prediction, 'binary').frames())
+    (frame,) = LabelPairs(find_truth(truth, 'binary', 255), prediction, 'binary').frames()
+    assert frame.truth.tolist() == [[0, 1]]
+
+
+def test_wrong_factors_are_refused(truth):
+    write(truth / 'f1.png', [[0, 85, 32]])
+    with pytest.raises(EvaluationError, match='values 32, which are no multiples of 85'):
+        find_truth(truth, 'parts', 85)[0].read()
+    with pytest.raises(EvaluationError, match='mask factor 0: expected 1 to 255'):
+        find_truth(truth, 'parts', 0)
+
+
+def test_predictions_are_not_judged_where_the_truth_is_unlabeled(truth, prediction):
+    write(truth / 'f1.png', [[255, 1]])
+    write(prediction / 'f1.png', [[255, 1]])
+    assert len(list(LabelPairs(find_truth(truth, 'parts'), prediction, 'parts').frames())) == 1
+
+
+def test_truth_in_the_layout_of_a_release(tmp_path):
+    """SAR-RARP50 with masks of three equal channels, and a plain folder of images and masks."""
+    labels = np.arange(10, dtype=np.uint8).reshape(2, 5)
+    released = tmp_path / 'sar' / 'video_41' / 'segmentation'
+    plain = tmp_path / 'plain'
+    for folder in (released, plain / 'masks', plain / 'images'):
+        folder.mkdir(parents=True)
+        write_image(folder / '000000060.png', np.dstack([labels] * 3))
+    for root, video in ((tmp_path / 'sar', 'video_41'), (plain, 'plain')):
+        (source,) = find_truth(root, 'sar_rarp50')
+        assert (source.video, source.stem) == (video, '000000060')
+        assert (source.read() == labels).all()
+
+
+def test_a_folder_without_truth_is_named(tmp_path):
+    with pytest.raises(EvaluationError, match='holds no label images .*parts_masks/, and is no'):
+        find_truth(tmp_path, 'parts')
+
+
+def test_videos_are_chosen_by_name(tmp_path):
+    for video in ('one', 'two'):
+        (tmp_path / video).mkdir()
+        write_image(tmp_path / video / '0.png', np.zeros((2, 2), np.uint8))
+    sources = find_truth(tmp_path, 'binary')
+    assert [source.video for source in choose_videos(sources, None)] == ['one', 'two']
+    assert [source.video for source in choose_videos(sources, ['two'])] == ['two']
+    with pytest.raises(EvaluationError, match='no video three; it has: one, two'):
+        choose_videos(sources, ['two', 'three'])
