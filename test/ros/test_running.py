@@ -24,6 +24,10 @@ from node_process import START_TIMEOUT_S
 from node_process import STOP_TIMEOUT_S
 import pytest
 
+CPU_LIMIT_S = 60
+"""Of a start that a signal ends: how long it takes tells more of a busy computer."""
+WALL_TIMEOUT_S = 600.0
+
 PROGRAM = """
 import sys
 
@@ -46,7 +50,7 @@ class Ticker(Node):
         super().destroy_node()
 
 
-sys.exit(run_node(Ticker))
+sys.exit(run_node(lambda: Ticker))
 """
 
 
@@ -127,9 +131,32 @@ def test_a_parameter_of_the_wrong_type_is_one_line(start):
     assert 'Traceback' not in output
 
 
+@pytest.mark.parametrize('module', ['segmentation_node', 'video_publisher_node'])
+def test_no_thread_of_the_middleware_outlives_main(module, ros_context):
+    program = textwrap.dedent(f"""
+        import pathlib, sys
+        from surgseg_ros.nodes.{module} import main
+        code = main()
+        print(*(path.read_text() for path in pathlib.Path('/proc/self/task').glob('*/comm')))
+        sys.exit(code)
+    """)
+    finished = subprocess.run(
+        [sys.executable, '-c', program, '--ros-args', '-p', 'left:=/nowhere', '-p', 'threads:=-1'],
+        capture_output=True,
+        text=True,
+        timeout=WALL_TIMEOUT_S,
+        check=False,
+    )
+    assert finished.returncode == 1, finished.stderr
+    assert 'python' in finished.stdout
+    assert 'dds.udp' not in finished.stdout
+
+
 EARLY_PROGRAM = """
-import os, signal, sys
+import os, resource, signal, sys
 import importlib.abc
+
+resource.setrlimit(resource.RLIMIT_CPU, ({cpu_limit_s}, {cpu_limit_s}))
 
 class SignalWhenImporting(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
@@ -145,13 +172,15 @@ sys.exit(main())
 @pytest.mark.parametrize('signal_name', ['SIGINT', 'SIGTERM'])
 @pytest.mark.parametrize('module', ['rclpy', 'torch'])
 def test_a_signal_while_importing_exits_with_0(module, signal_name, ros_context):
-    program = EARLY_PROGRAM.format(module=module, signal_name=signal_name)
+    program = EARLY_PROGRAM.format(module=module, signal_name=signal_name, cpu_limit_s=CPU_LIMIT_S)
     finished = subprocess.run(
         [sys.executable, '-c', program],
         capture_output=True,
         text=True,
-        timeout=START_TIMEOUT_S,
+        timeout=WALL_TIMEOUT_S,
         check=False,
     )
     assert finished.returncode == 0, finished.stderr
     assert 'Traceback' not in finished.stderr
+    # Not even made: a node that starts by itself says what it does.
+    assert '[segmentation]' not in finished.stdout + finished.stderr

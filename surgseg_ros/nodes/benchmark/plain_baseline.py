@@ -148,7 +148,7 @@ def to_rgb(bridge: CvBridge, msg: Image | CompressedImage) -> np.ndarray:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node until a signal comes."""
-    return run_node(PlainNode, args)
+    return run_node(lambda: PlainNode, args)
 
 
 if __name__ == '__main__':

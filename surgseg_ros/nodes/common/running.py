@@ -22,7 +22,10 @@ that a signal during the seconds that this takes ends the process as cleanly as 
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import contextmanager
+import gc
 from importlib import import_module
 import signal
 import threading
@@ -67,24 +70,25 @@ def node_main(module: str, name: str) -> Callable[..., int]:
     :return: takes the command line, ``None`` for that of the process; returns the exit code
     """
 
-    def create_node() -> Node:
+    def load() -> Callable[[], Node]:
         node_class: Callable[[], Node] = getattr(import_module(module), name)
-        return node_class()
+        return node_class
 
     def main(args: Sequence[str] | None = None) -> int:
-        return run_node(create_node, args)
+        return run_node(load, args)
 
     return main
 
 
-def run_node(factory: Callable[[], Node], args: Sequence[str] | None = None) -> int:
+def run_node(load: Callable[[], Callable[[], Node]], args: Sequence[str] | None = None) -> int:
     """
     Create a node, spin it until SIGINT, SIGTERM or its own end, and destroy it.
 
-    The signals only leave the spin loop. The ROS context stays valid until the node is
-    destroyed, so that a callback or a worker thread that is just publishing is never cut off.
+    The signals only leave the spin loop, or end a start before the node is made. The ROS context
+    stays valid until the node is destroyed, so that a callback or a worker thread that is just
+    publishing is never cut off.
 
-    :param factory: makes the node; called after rclpy is initialized, imports what the node needs
+    :param load: imports and returns the class of the node; called after rclpy is initialized
     :param args: command line arguments, ``None`` for those of the process
     :return: exit code: 0 after a signal or :class:`NodeFinished`, 1 after :class:`NodeError`
         or a parameter that cannot be used
@@ -92,30 +96,58 @@ def run_node(factory: Callable[[], Node], args: Sequence[str] | None = None) -> 
     stop = threading.Event()
     _stop_on_signals(stop)
 
-    import rclpy
     from rclpy.exceptions import ParameterException
     from rclpy.logging import get_logger
-    from rclpy.signals import SignalHandlerOptions
 
     if stop.is_set():
         return 0
+    try:
+        with _ros(args):
+            try:
+                _create_and_spin(load, stop)
+            except (NodeError, ParameterException) as error:
+                get_logger('surgseg_ros').fatal(str(error))
+                raise
+    except NodeFinished:
+        pass
+    except (NodeError, ParameterException):
+        return 1
+    finally:
+        # What rclpy made for a node hangs together in circles. Left to the end of the interpreter,
+        # it would be freed, and threads of the middleware end, while their libraries shut down.
+        gc.collect()
+    return 0
+
+
+@contextmanager
+def _ros(args: Sequence[str] | None) -> Iterator[None]:
+    """
+    Initialize rclpy, and shut it down at the end, whatever ends it.
+
+    An exception out of the ``__init__`` of a node is still on its way then, and its traceback
+    holds the half-made node: rclpy finds it and destroys it before the context.
+    """
+    import rclpy
+    from rclpy.signals import SignalHandlerOptions
+
     rclpy.init(
         args=None if args is None else list(args), signal_handler_options=SignalHandlerOptions.NO
     )
     try:
-        node = factory()
-        try:
-            _spin(node, stop)
-        finally:
-            node.destroy_node()
-    except NodeFinished:
-        return 0
-    except (NodeError, ParameterException) as error:
-        get_logger('surgseg_ros').fatal(str(error))
-        return 1
+        yield
     finally:
         rclpy.shutdown()
-    return 0
+
+
+def _create_and_spin(load: Callable[[], Callable[[], Node]], stop: threading.Event) -> None:
+    node_class = load()
+    if stop.is_set():
+        return
+    node = node_class()
+    try:
+        _spin(node, stop)
+    finally:
+        node.destroy_node()
 
 
 def _stop_on_signals(stop: threading.Event) -> None:
