@@ -107,6 +107,8 @@ class DemoRecorderNode(Node):
 
     def __init__(self) -> None:
         super().__init__('demo_recorder')
+        # rclpy destroys a half-made node too.
+        self._is_made = False
         self._settings = ParameterTable(self, PARAMETERS)
         self._eyes: list[str] = list(dict.fromkeys(self._settings['eyes']))
         self._folder = _prepare_folder(Path(self._settings['output_directory']))
@@ -126,12 +128,14 @@ class DemoRecorderNode(Node):
         self._subscribe()
         self.create_timer(SAVE_PERIOD_S, self._save)
         self.create_timer(0.1, self._check_end)
+        self._is_made = True
         self.get_logger().info(f'waiting for results on {self._node_topic()}/<eye>/instruments')
 
     def destroy_node(self) -> None:
         """Finish all files and destroy the node."""
         try:
-            self._finish_files()
+            if self._is_made:
+                self._finish_files()
         finally:
             super().destroy_node()
 

@@ -124,6 +124,8 @@ class SegmentationNode(LifecycleNode):
         """Stop the worker, free the network and destroy the node."""
         self._release()
         super().destroy_node()
+        # rclpy forgets it. It holds the participant, whose threads would outlive the context.
+        self._state_machine.destroy_when_not_in_use()
 
     def _start(self) -> None:
         if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
