@@ -18,6 +18,7 @@
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
 SOAK_ARGS ?=
+REFUSALS_ARGS ?=
 TABLES_ARGS ?=
 WEIGHTS_ARGS ?=
 
@@ -25,7 +26,7 @@ RUN := scripts/run.sh
 SOURCES := surgseg_ros scripts/setup_environment test launch examples setup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup ready build demo test test-ros soak tables weights lint format clean distclean
+.PHONY: help setup ready build demo test test-ros soak refusals tables weights lint format clean distclean
 
 help: ## List the targets
 	@echo 'Usage: make TARGET'
@@ -52,6 +53,9 @@ test-ros: ready ## Run only the tests that start real nodes (PYTEST_ARGS=...)
 
 soak: ready ## Run camera and node for 10 minutes, judge memory and counters (SOAK_ARGS=...)
 	@PYTHONPATH="test/ros/support:$$PYTHONPATH" $(RUN) python3 -m soak $(SOAK_ARGS)
+
+refusals: ready ## Start every executable 200 times with what it must refuse (REFUSALS_ARGS=...)
+	@PYTHONPATH="test/ros/support:$$PYTHONPATH" $(RUN) python3 -m refused_starts $(REFUSALS_ARGS)
 
 tables: ready ## Make the papers' tables again on simulated data: tables_output/, docs/results.md
 	@$(RUN) surgseg reproduce --output tables_output --markdown docs/results.md $(TABLES_ARGS)
