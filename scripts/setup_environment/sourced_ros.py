@@ -29,6 +29,7 @@ from setup_environment.reporting import warn
 _RUNTIME_MODULES = ('numpy', 'cv2', 'yaml', 'tqdm', 'torch', 'torchvision', 'safetensors')
 _OPTIONAL_MODULES = {
     'the simulator and `make demo`': ('mujoco', 'OpenGL', 'rosbags'),
+    'tables, plots and `surgseg benchmark`': ('matplotlib', 'psutil', 'tabulate'),
     '`make test`': ('pytest', 'pytest_timeout', 'ruff', 'mypy'),
 }
 
