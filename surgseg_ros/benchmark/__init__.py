@@ -19,6 +19,7 @@ Measurement of the networks, without ROS; :mod:`surgseg_ros.nodes.benchmark` mea
 - :mod:`.rows`, :mod:`.targets`: from times to the rows of the table, and what they should reach
 - :mod:`.report`, :mod:`.plot`, :mod:`.performance_page`: JSON, Markdown, plot, ``docs/`` page
 - :mod:`.eager_engine`, :mod:`.roofline`: what it is compared with: plain PyTorch, and the hardware
-- :mod:`.machine`, :mod:`.cpu_use`, :mod:`.process_memory`: the computer and what others do to it
+- :mod:`.machine`, :mod:`.cpu_use`: the computer, and what others do to it
+- :mod:`.process`, :mod:`.process_memory`: CPU time and memory of a process
 - :mod:`.picture`: the drawn picture that backends must agree on
 """

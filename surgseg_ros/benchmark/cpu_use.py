@@ -12,19 +12,17 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""How much of the CPU a process, other programs and other guests of the computer take."""
+"""How much of the CPU other programs and other guests of the computer take."""
 
 from collections.abc import Sequence
 import os
 from pathlib import Path
 import time
 
-_TICKS_PER_S = os.sysconf('SC_CLK_TCK')
-_STAT = Path('/proc/stat')
-# Columns of a cpu line, see proc(5).
-_BUSY = slice(0, 3)  # user, nice, system
-_INTERRUPTS = slice(5, 7)
-_STOLEN = 7
+from surgseg_ros.benchmark.process import process_cpu_s
+from surgseg_ros.reporting.packages import check_packages
+
+_ONLINE = Path('/sys/devices/system/cpu/online')
 
 
 class ForeignLoad:
@@ -35,9 +33,11 @@ class ForeignLoad:
 
     :param pids: running processes that do not count as others, like this one and those that it
         has waited for
+    :raises MissingPackageError: if psutil is not installed
     """
 
     def __init__(self, pids: Sequence[int] = ()) -> None:
+        check_packages('psutil')
         self._pids = pids
         self._foreign_s = 0.0
         self._available_s = 0.0
@@ -75,33 +75,32 @@ class ForeignLoad:
         return _read_busy_s(), own_s, time.monotonic()
 
 
-def process_cpu_s(pid: int) -> float:
-    """
-    Return the CPU time that all threads of a process have taken so far (s).
-
-    :raises FileNotFoundError: if there is no such process
-    """
-    text = Path(f'/proc/{pid}/stat').read_text(encoding='utf-8')
-    # The name in parentheses may contain anything; the numbers begin with field 3 behind it.
-    fields = text.rpartition(')')[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
-
-
 def _running_cpu_s(pid: int) -> float:
     """Return the CPU time of a process, 0 once it was waited for: os.times() has it then."""
+    import psutil
+
     try:
         return process_cpu_s(pid)
-    except FileNotFoundError:
+    except psutil.NoSuchProcess:
         return 0.0
 
 
 def _read_busy_s() -> float:
     """Return the CPU time that the cores have spent, or lost to a hypervisor, so far (s)."""
-    cores = {f'cpu{core}' for core in os.sched_getaffinity(0)}
-    lines = _STAT.read_text(encoding='ascii').splitlines() if _STAT.is_file() else []
-    ticks = 0
-    for name, *texts in (line.split() for line in lines if line):
-        if name in cores:
-            values = [int(text) for text in texts]
-            ticks += sum(values[_BUSY]) + sum(values[_INTERRUPTS]) + values[_STOLEN]
-    return ticks / _TICKS_PER_S
+    import psutil
+
+    usable = os.sched_getaffinity(0)
+    cores = zip(_online_cores(), psutil.cpu_times(percpu=True), strict=False)
+    return sum(
+        times.user + times.nice + times.system + times.irq + times.softirq + times.steal
+        for core, times in cores
+        if core in usable
+    )
+
+
+def _online_cores() -> list[int]:
+    """Return the numbers of the cores in the order of psutil, which does not tell them."""
+    if not _ONLINE.is_file():
+        return []
+    ranges = [part.split('-') for part in _ONLINE.read_text(encoding='ascii').strip().split(',')]
+    return [core for ends in ranges for core in range(int(ends[0]), int(ends[-1]) + 1)]

@@ -14,7 +14,6 @@
 
 """What is worth knowing of the computer that something was measured on."""
 
-import os
 from pathlib import Path
 import platform
 from typing import Any
@@ -24,6 +23,7 @@ import torch
 from surgseg_ros.inference.conversion_cache import installed_versions
 from surgseg_ros.inference.devices import device_name
 from surgseg_ros.inference.devices import usable_cores
+from surgseg_ros.reporting.packages import check_packages
 
 INSTRUCTION_SETS = ('avx2', 'avx512f', 'avx512_vnni', 'avx512_bf16', 'amx_tile', 'amx_bf16')
 """Flags of /proc/cpuinfo that decide how fast a CPU runs networks."""
@@ -38,13 +38,17 @@ def machine_facts(device: torch.device, threads: int) -> dict[str, Any]:
 
     :param device: that networks run on
     :param threads: CPU threads that networks may use
+    :raises MissingPackageError: if psutil is not installed
     """
+    check_packages('psutil')
+    import psutil
+
     facts: dict[str, Any] = {
         'cpu': device_name(torch.device('cpu')),
         'instruction_sets': instruction_sets(),
         'usable_cores': usable_cores(),
         'threads': threads,
-        'memory_gib': round(_total_memory_bytes() / _GIBIBYTE, 1),
+        'memory_gib': round(psutil.virtual_memory().total / _GIBIBYTE, 1),
         'system': f'{platform.system()} {platform.machine()}',
         'device': str(device),
         'versions': {'python': platform.python_version(), **installed_versions(_PACKAGES)},
@@ -64,7 +68,3 @@ def instruction_sets(cpuinfo: Path = Path('/proc/cpuinfo')) -> list[str]:
     lines = [line for line in text.splitlines() if line.startswith('flags')]
     flags = lines[0].partition(':')[2].split() if lines else []
     return [name for name in INSTRUCTION_SETS if name in flags]
-
-
-def _total_memory_bytes() -> int:
-    return os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')

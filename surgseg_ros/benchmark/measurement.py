@@ -462,7 +462,7 @@ def _is_short_of_memory(contenders: Sequence[_Contender], device: torch.device) 
     """Tell whether another engine might be one too many: then these are timed first."""
     available = available_bytes(device)
     largest = max(one.measured.facts.memory_bytes or 0 for one in contenders)
-    return 0 < available < max(_MIN_AVAILABLE_BYTES, _MEMORY_RESERVE * largest)
+    return available < max(_MIN_AVAILABLE_BYTES, _MEMORY_RESERVE * largest)
 
 
 @contextmanager

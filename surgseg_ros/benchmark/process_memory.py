@@ -12,18 +12,19 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Memory of this process and what the computer has left, as Linux counts it."""
+"""Growth of the memory of this process, and what the computer has left."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
+from surgseg_ros.benchmark.process import peak_resident_bytes
+from surgseg_ros.benchmark.process import resident_bytes
 from surgseg_ros.inference.memory import return_free_memory
+from surgseg_ros.reporting.packages import check_packages
 
-_STATUS = Path('/proc/self/status')
 _CLEAR_REFS = Path('/proc/self/clear_refs')
-_MEMORY = Path('/proc/meminfo')
 _RESET_PEAK = '5'  # see proc(5)
 
 
@@ -52,20 +53,23 @@ class MemoryMeter:
         return_free_memory()
         can_reset = _reset_peak()
         work()
-        return _read_bytes(_STATUS, 'VmHWM') - self._start_bytes if can_reset else None
+        return peak_resident_bytes() - self._start_bytes if can_reset else None
 
     def _current(self) -> int:
         return_free_memory()
         if self._device.type == 'cuda':
             return torch.cuda.memory_allocated(self._device)
-        return _read_bytes(_STATUS, 'VmRSS')
+        return resident_bytes()
 
 
 def available_bytes(device: torch.device) -> int:
-    """Return the memory that a device, or the computer, has left; 0 if it is not known."""
+    """Return the memory that a device, or the computer, has left."""
     if device.type == 'cuda':
         return torch.cuda.mem_get_info(device)[0]
-    return _read_bytes(_MEMORY, 'MemAvailable')
+    check_packages('psutil')
+    import psutil
+
+    return psutil.virtual_memory().available
 
 
 def _reset_peak() -> bool:
@@ -75,10 +79,3 @@ def _reset_peak() -> bool:
     except OSError:
         return False
     return True
-
-
-def _read_bytes(file: Path, key: str) -> int:
-    """Return a value in kB of a file of /proc, in bytes; 0 if it is not there."""
-    lines = file.read_text(encoding='utf-8').splitlines() if file.is_file() else []
-    values = [line.split()[1] for line in lines if line.startswith(f'{key}:')]
-    return 1024 * int(values[0]) if values else 0

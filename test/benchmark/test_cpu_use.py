@@ -12,17 +12,19 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Tests of the CPU time that a process and others take."""
+"""Tests of the CPU time that others take."""
 
 from collections.abc import Iterator
 import os
 import subprocess
 import sys
 
+import psutil
 import pytest
 
+from surgseg_ros.benchmark import cpu_use
 from surgseg_ros.benchmark.cpu_use import ForeignLoad
-from surgseg_ros.benchmark.cpu_use import process_cpu_s
+from surgseg_ros.benchmark.process import process_cpu_s
 
 WORK_S = 0.5
 WORK = f'import time\nwhile time.process_time() < {WORK_S}: pass\nprint(flush=True)\ninput()'
@@ -65,8 +67,21 @@ def test_work_of_a_process_that_was_waited_for_is_not_foreign(worker):
     assert own.cores < foreign.cores
 
 
-def test_cpu_time_of_no_process():
-    with subprocess.Popen([sys.executable, '-c', '']) as process:
-        process.wait()
-    with pytest.raises(FileNotFoundError):
-        process_cpu_s(process.pid)
+def test_cores_that_are_left_out_have_no_row(tmp_path, monkeypatch):
+    """Without hyper-threading the rows of psutil are those of the cores 0, 2 and 4."""
+    rows = [psutil.cpu_times()._replace(user=user) for user in (1.0, 20.0, 300.0)]
+    idle = {name: 0.0 for name in rows[0]._fields if name != 'user'}
+    online = tmp_path / 'online'
+    online.write_text('0,2-2,4\n')
+    monkeypatch.setattr(cpu_use, '_ONLINE', online)
+    monkeypatch.setattr(psutil, 'cpu_times', lambda percpu: [row._replace(**idle) for row in rows])
+    monkeypatch.setattr(os, 'sched_getaffinity', lambda _: {2, 4})
+    assert cpu_use._read_busy_s() == 320.0
+
+
+def test_without_a_list_of_cores_nothing_is_known(tmp_path, monkeypatch):
+    monkeypatch.setattr(cpu_use, '_ONLINE', tmp_path / 'missing')
+    load = ForeignLoad()
+    with load:
+        pass
+    assert load.fraction is None

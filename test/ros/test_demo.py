@@ -26,6 +26,7 @@ import cv2
 from measurements import stamp_ns
 from node_process import wait_until
 import numpy as np
+import psutil
 import pytest
 from rosbags.rosbag2 import Reader
 import torch
@@ -76,12 +77,8 @@ class DemoProcess:
 
     def children(self):
         """Return the process ids of the nodes by executable."""
-        pid = self._process.pid
-        pids = Path(f'/proc/{pid}/task/{pid}/children').read_text().split()
-        return {
-            Path(f'/proc/{child}/cmdline').read_text().split('\0')[2].split('.')[-1]: int(child)
-            for child in pids
-        }
+        children = psutil.Process(self._process.pid).children()
+        return {child.cmdline()[2].split('.')[-1]: child.pid for child in children}
 
     def send_signal(self, signal_number):
         self._process.send_signal(signal_number)

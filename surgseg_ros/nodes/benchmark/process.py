@@ -14,9 +14,8 @@
 
 """What a process under the node benchmark costs, and whether it still runs."""
 
-from pathlib import Path
-import re
-
+from surgseg_ros.benchmark.process import peak_resident_bytes
+from surgseg_ros.benchmark.process import resident_bytes
 from surgseg_ros.nodes.common.child_process import ChildProcess
 
 
@@ -36,6 +35,5 @@ def check_running(child: ChildProcess) -> None:
 
 def memory_mb(child: ChildProcess) -> dict[str, float]:
     """Return the resident memory of a process, ``'now'`` and at its ``'peak'`` (MiB)."""
-    text = Path(f'/proc/{child.process.pid}/status').read_text(encoding='utf-8')
-    found = dict(re.findall(r'^(VmRSS|VmHWM):\s+(\d+) kB', text, re.MULTILINE))
-    return {'now': int(found['VmRSS']) / 1024, 'peak': int(found['VmHWM']) / 1024}
+    pid = child.process.pid
+    return {'now': resident_bytes(pid) / 2**20, 'peak': peak_resident_bytes(pid) / 2**20}

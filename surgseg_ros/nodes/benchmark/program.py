@@ -39,8 +39,8 @@ import rclpy
 from tqdm import tqdm
 
 from surgseg_ros.benchmark.cpu_use import ForeignLoad
-from surgseg_ros.benchmark.cpu_use import process_cpu_s
 from surgseg_ros.benchmark.picture import PICTURE
+from surgseg_ros.benchmark.process import process_cpu_s
 from surgseg_ros.nodes.benchmark.bare_network import BareNetwork
 from surgseg_ros.nodes.benchmark.bare_network import BareTimes
 from surgseg_ros.nodes.benchmark.camera import EYES
@@ -63,6 +63,8 @@ from surgseg_ros.nodes.common.argument_types import positive_number
 from surgseg_ros.nodes.common.child_process import ChildProcess
 from surgseg_ros.nodes.common.running import raise_interrupt_on_signals
 from surgseg_ros.nodes.demo.program import demo_environment
+from surgseg_ros.reporting.packages import check_packages
+from surgseg_ros.reporting.packages import MissingPackageError
 
 AUTO = 'auto'
 OURS, PLAIN = 'benchmark', 'benchmark_plain'
@@ -650,8 +652,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse_arguments(argv)
     raise_interrupt_on_signals()
     try:
+        check_packages('psutil', 'tabulate')
         result = NodeBenchmark(arguments).run()
-    except BenchmarkError as error:
+    except (BenchmarkError, MissingPackageError) as error:
         print(f'The benchmark failed: {error}', file=sys.stderr)
         return 1
     print(format_text(result))

@@ -18,11 +18,9 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
-import os
-from pathlib import Path
-import re
 
 import numpy as np
+import psutil
 
 from surgseg_ros.nodes.segmentation.slots import FrameCounts
 
@@ -47,12 +45,11 @@ class ProcessSample:
 
 def sample_process(pid: int) -> ProcessSample:
     """Read what a process takes now."""
-    status = Path(f'/proc/{pid}/status').read_text(encoding='utf-8')
-    found = dict(re.findall(r'^(VmRSS|Threads):\s+(\d+)', status, re.MULTILINE))
+    process = psutil.Process(pid)
     return ProcessSample(
-        rss_mb=int(found['VmRSS']) / 1024,
-        threads=int(found['Threads']),
-        descriptors=len(os.listdir(f'/proc/{pid}/fd')),
+        rss_mb=process.memory_info().rss / 2**20,
+        threads=process.num_threads(),
+        descriptors=process.num_fds(),
     )
 
 
