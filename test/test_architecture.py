@@ -51,7 +51,7 @@ ALLOWED_IMPORTS = {
     },
     'commands': {
         *('benchmark', 'data', 'evaluation', 'inference', 'models', 'prediction'),
-        *('reproduction', 'training'),
+        *('reporting', 'reproduction', 'training'),
     },
     'cli': {'commands'},
 }

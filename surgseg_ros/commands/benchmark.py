@@ -31,6 +31,7 @@ from surgseg_ros.commands.arguments import add_device_argument
 from surgseg_ros.commands.arguments import parse_size
 from surgseg_ros.commands.arguments import split_counts
 from surgseg_ros.commands.arguments import split_names
+from surgseg_ros.reporting.packages import check_packages
 
 if TYPE_CHECKING:
     from surgseg_ros.benchmark.measurement import Settings
@@ -46,7 +47,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         'computer can do at best. With --node a node is measured from publishers to subscribers, '
         'with --messages the filling and reading of image messages; both need a sourced ROS 2. '
         'Without options a few minutes. An interrupt ends it early; what was measured is '
-        'reported.',
+        'reported. Needs the reports extra.',
     )
     kinds = parser.add_mutually_exclusive_group()
     kinds.add_argument(
@@ -166,6 +167,9 @@ def _run_network_benchmark(arguments: argparse.Namespace) -> int:
     from surgseg_ros.benchmark.report import make_result
     from surgseg_ros.benchmark.report import write_files
 
+    check_packages('psutil', 'tabulate')
+    if arguments.plot or arguments.page:
+        check_packages('matplotlib')
     if arguments.page:
         _check_ros()
     benchmark = Benchmark(_network_settings(arguments))

@@ -30,6 +30,7 @@ from surgseg_ros.commands.arguments import missing_options
 from surgseg_ros.commands.arguments import parse_size
 from surgseg_ros.commands.arguments import split_names
 from surgseg_ros.commands.arguments import write_result
+from surgseg_ros.reporting.packages import check_packages
 
 LABEL_OPTIONS = (
     *('predictions', 'ground_truth', 'ignore', 'mask_factor', 'prediction_factor', 'missing'),
@@ -47,7 +48,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         'binary, predictions of any task count: every class above 0 is instrument. Prints JSON, '
         'and tables to the standard error. With --tracks instead: follow instruments through '
         'scripted scenes of the simulator and compare their positions and identities with the '
-        'exact truth. Needs the simulation and evaluation extras.',
+        'exact truth. Needs the reports extra, with --tracks the simulation and evaluation '
+        'extras.',
     )
     _add_label_arguments(parser)
     parser.add_argument(
@@ -188,6 +190,7 @@ def _run_evaluate_labels(arguments: argparse.Namespace) -> int:
     if missing:
         raise ValueError(f'evaluate needs {missing}, or --tracks')
     _check_picture_options(arguments)
+    _check_packages(arguments)
     pairs = LabelPairs(
         choose_videos(
             find_truth(arguments.ground_truth, arguments.task, arguments.mask_factor),
@@ -210,6 +213,13 @@ def _run_evaluate_labels(arguments: argparse.Namespace) -> int:
         files = write_pictures(arguments.output, evaluation, arguments.images, arguments.worst)
         print(f'pictures: {", ".join(map(str, files))}', file=sys.stderr)
     return 0
+
+
+def _check_packages(arguments: argparse.Namespace) -> None:
+    """Refuse to begin what could not be reported at its end."""
+    check_packages('tabulate')
+    if arguments.output:
+        check_packages('matplotlib')
 
 
 def _check_picture_options(arguments: argparse.Namespace) -> None:
@@ -243,6 +253,7 @@ def _run_evaluate_tracks(arguments: argparse.Namespace) -> int:
 
     _refuse_label_options(arguments)
     check_motmetrics()
+    _check_packages(arguments)
     values = {
         'scenes': arguments.scenes,
         'task': arguments.task,

@@ -103,6 +103,9 @@ def _list_weights() -> list[dict[str, Any]]:
 
 
 def _print_models(models: Sequence[dict[str, Any]]) -> None:
+    from surgseg_ros.reporting.text_tables import format_table
+    from surgseg_ros.reporting.text_tables import PLAIN
+
     full_size = format_size(FULL_SIZE)
     rows = [
         ('network', 'paper', 'parameters', f'GFLOP {full_size}', 'native', 'input', 'stride',
@@ -123,7 +126,7 @@ def _print_models(models: Sequence[dict[str, Any]]) -> None:
                 ', '.join(model['branches']),
             )
         )
-    _print_table(rows)
+    print(format_table(rows, PLAIN))
     print('\nshipped weights:')
     for weights in _list_weights():
         size = format_size(weights['input_size'])
@@ -131,17 +134,6 @@ def _print_models(models: Sequence[dict[str, Any]]) -> None:
             f'  {weights["name"]:24} {weights["model"]}, task {weights["task"]}, {size}; '
             f'{weights["notice"]}'
         )
-
-
-def _print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows as columns, the first row as the head, numbers aligned to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        cells = [
-            text.rjust(width) if rows[-1][column][0].isdigit() else text.ljust(width)
-            for column, (text, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        print('  '.join(cells).rstrip())
 
 
 def _print_model(model: Mapping[str, Any]) -> None:

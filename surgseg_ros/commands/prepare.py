@@ -34,6 +34,7 @@ from surgseg_ros.data.simulated_set_defaults import RATE_HZ
 from surgseg_ros.data.simulated_set_defaults import SEED
 from surgseg_ros.data.simulated_set_defaults import SIZE
 from surgseg_ros.data.simulated_set_defaults import VIDEOS
+from surgseg_ros.reporting.packages import check_packages
 
 if TYPE_CHECKING:
     from surgseg_ros.data.prepared_folder import VideoSummary
@@ -133,6 +134,7 @@ def _run_prepare(arguments: argparse.Namespace) -> int:
     of_simulation = ('videos', 'frames', 'size', 'seed', 'rate', 'frames_per_scene', 'ranges')
     if arguments.workers is not None and arguments.workers < 1:
         raise ValueError('--workers must be at least 1')
+    check_packages('tabulate')
     if arguments.simulate:
         _refuse_options(arguments, of_conversion, 'do not go with --simulate')
         return _run_simulation(arguments)
@@ -205,17 +207,18 @@ def _run_simulation(arguments: argparse.Namespace) -> int:
 def _print_videos(videos: Mapping[str, 'VideoSummary'], output: Path) -> None:
     """Print the share of the pixels of each class by video for every task, and the hash."""
     from surgseg_ros.data.prepared_folder import read_hash
+    from surgseg_ros.reporting.text_tables import format_table
+    from surgseg_ros.reporting.text_tables import PLAIN
 
     frames = sum(video.frames for video in videos.values())
     print(f'{frames} images of {len(videos)} videos in {output}')
     tasks = list(next(iter(videos.values())).pixels)
     if not tasks:
-        print(
-            format_table([['video', 'frames'], *([n, str(v.frames)] for n, v in videos.items())])
-        )
+        rows = [['video', 'frames'], *([n, str(v.frames)] for n, v in videos.items())]
+        print(format_table(rows, PLAIN))
     for task in tasks:
         print(f'\n{task}, % of the pixels')
-        print(format_table(_rows_of_task(videos, task)))
+        print(format_table(_rows_of_task(videos, task), PLAIN))
     print(f'\nhash of all pixels: {read_hash(output)}')
 
 
@@ -229,14 +232,3 @@ def _rows_of_task(videos: Mapping[str, 'VideoSummary'], task: str) -> list[list[
         shares = [f'{100 * pixels[class_name] / total:.2f}' for class_name in classes]
         rows.append([name, str(video.frames), *shares])
     return rows
-
-
-def format_table(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows of equal length as aligned text, the first column left, the others right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for first, *others in rows:
-        cells = [first.ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
-        lines.append('  '.join(cells).rstrip())
-    return '\n'.join(lines)

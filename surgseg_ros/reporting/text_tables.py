@@ -12,18 +12,40 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-
 """Tables that read well as text and as Markdown."""
 
 from collections.abc import Sequence
 
+from surgseg_ros.reporting.packages import check_packages
 
-def format_table(table: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table with columns of equal width, the first row being its head."""
-    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
-    lines = [
-        f'| {" | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))} |'
-        for row in table
-    ]
-    rule = '|' + '|'.join('-' * (width + 2) for width in widths) + '|'
-    return '\n'.join([lines[0], rule, *lines[1:]])
+MARKDOWN, PLAIN = 'pipe', 'plain'
+"""Styles of tables, by their names in tabulate."""
+
+
+def format_table(table: Sequence[Sequence[str]], style: str = MARKDOWN) -> str:
+    """
+    Return a table, its first column to the left and columns of numbers to the right.
+
+    :param table: rows of equal length, the first one being the head
+    :param style: :data:`MARKDOWN` or :data:`PLAIN`
+    :raises MissingPackageError: if tabulate is not installed
+    """
+    check_packages('tabulate')
+    from tabulate import tabulate
+
+    head, *rows = table
+    _, *others = zip(*rows, strict=True) if rows else [()]
+    sides = ['left', *('right' if all(map(_is_number, texts)) else 'left' for texts in others)]
+    return tabulate(
+        rows,
+        head,
+        tablefmt=style,
+        colalign=sides if rows else None,
+        disable_numparse=True,  # numbers stay as they were written
+    )
+
+
+def _is_number(cell: str) -> bool:
+    """Tell whether a cell begins with a number, bold or not, or has dashes in place of some."""
+    text = cell.strip('*-, ')
+    return not text or text[0].isdigit()

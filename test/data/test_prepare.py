@@ -127,7 +127,8 @@ def test_files_and_summary(tmp_path, capsys):
     }  # fmt: skip
     printed = capsys.readouterr().out
     assert '4 images of 2 videos' in printed
-    assert 'instrument_dataset_1       2       84.38   3.12   6.25     6.25' in printed
+    row = ['instrument_dataset_1', '2', '84.38', '3.12', '6.25', '6.25']
+    assert row in [line.split() for line in printed.splitlines()]
 
 
 def test_the_border_is_cut_and_jpg_is_nearly_lossless(tmp_path):
@@ -344,7 +345,8 @@ def test_simulated_videos(tmp_path, capsys):
     arguments = ['prepare', '--simulate', '--output', str(tmp_path / 'o'), '--size', '96x64',
                  '--frames', '3', '--frames-per-scene', '2', '--videos', '2']  # fmt: skip
     assert main([*arguments, '--workers', '1']) == 0
-    assert 'instrument_dataset_2       3' in capsys.readouterr().out
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ['instrument_dataset_2', '3'] in [row[:2] for row in rows]
     contents = open_dataset(tmp_path / 'o')
     assert contents.problems == ()
     assert [sample.name for sample in contents.samples] == [

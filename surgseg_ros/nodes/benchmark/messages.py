@@ -44,6 +44,10 @@ from surgseg_ros.nodes.messages.compressed_images import compressed_to_array
 from surgseg_ros.nodes.messages.images import array_to_image
 from surgseg_ros.nodes.messages.images import ENCODINGS
 from surgseg_ros.nodes.messages.images import image_to_array
+from surgseg_ros.reporting.packages import check_packages
+from surgseg_ros.reporting.packages import MissingPackageError
+from surgseg_ros.reporting.text_tables import format_table
+from surgseg_ros.reporting.text_tables import PLAIN
 
 FILL_LIMIT_MS = 2.0
 """Most that filling an outgoing rgb8 message of 1920x1080 may take, ms (median)."""
@@ -100,11 +104,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     Print the table.
 
-    :return: exit code: 0 success, 1 filling a message takes longer than :data:`FILL_LIMIT_MS`
+    :return: exit code: 0 success, 1 filling a message takes longer than :data:`FILL_LIMIT_MS`, or
+        a package is missing
     """
     parsed = _parse(arguments)
+    try:
+        check_packages('tabulate')
+    except MissingPackageError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
     rows = list(measure(parsed.repetitions))
-    print(format_table(rows))
+    print(format_rows(rows))
     slow = is_too_slow(rows)
     if parsed.json:
         parsed.json.parent.mkdir(parents=True, exist_ok=True)
@@ -134,14 +144,13 @@ def is_too_slow(rows: Sequence[Measurement]) -> bool:
     )
 
 
-def format_table(rows: Sequence[Measurement]) -> str:
+def format_rows(rows: Sequence[Measurement]) -> str:
     """Return the rows as text, one line each below a line of titles."""
-    titles = f'{"task":6}{"image":22}{"size":12}{"median [ms]":>12}'
+    titles = ('task', 'image', 'size', 'median [ms]')
     lines = [
-        f'{row.task:6}{row.what:22}{f"{row.width}x{row.height}":12}{row.median_ms:12.3f}'
-        for row in rows
+        (row.task, row.what, f'{row.width}x{row.height}', f'{row.median_ms:.3f}') for row in rows
     ]
-    return '\n'.join([titles, *lines])
+    return format_table([titles, *lines], PLAIN)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

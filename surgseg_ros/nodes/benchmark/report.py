@@ -19,6 +19,9 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from surgseg_ros.reporting.text_tables import format_table
+from surgseg_ros.reporting.text_tables import PLAIN
+
 Row = tuple[str, ...]
 
 MISSING = '-'
@@ -44,27 +47,19 @@ RATIOS = (
 
 def format_text(result: Mapping[str, Any]) -> str:
     """Return the result as text for a terminal."""
-    rows = list(_figure_rows(result))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        '  '.join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
-    ]
-    ratios = [f'{value:>8}  {name}' for name, value in _ratio_rows(result)]
-    return '\n'.join([*_headline(result), '', *lines, '', *ratios])
+    tables = (format_table(table, PLAIN) for table in _tables(result))
+    return '\n\n'.join(['\n'.join(_headline(result)), *tables])
 
 
 def format_markdown(result: Mapping[str, Any]) -> str:
     """Return the result as a section of a Markdown page."""
-    titles, *rows = _figure_rows(result)
-    lines = [_markdown_row(titles), _markdown_row(('---', *['--:'] * len(titles[1:])))]
-    lines += [_markdown_row(row) for row in rows]
-    ratios = [_markdown_row(('ratio', 'value')), _markdown_row(('---', '--:'))]
-    ratios += [_markdown_row(row) for row in _ratio_rows(result)]
-    return '\n'.join(['  \n'.join(_headline(result)), '', *lines, '', *ratios, ''])
+    tables = map(format_table, _tables(result))
+    return '\n\n'.join(['  \n'.join(_headline(result)), *tables]) + '\n'
 
 
-def _markdown_row(cells: Sequence[str]) -> str:
-    return f'| {" | ".join(cells)} |'
+def _tables(result: Mapping[str, Any]) -> tuple[list[Row], list[Row]]:
+    """Return the figures and the ratios, each with a line of titles."""
+    return list(_figure_rows(result)), [('ratio', 'value'), *_ratio_rows(result)]
 
 
 def _headline(result: Mapping[str, Any]) -> list[str]:
