@@ -207,7 +207,7 @@ from surgseg_ros import cli
 try:
     cli.main(['--help'])
 except SystemExit:
-    assert 'torch' not in sys.modules
+    assert not {'torch', 'matplotlib', 'psutil', 'tabulate'} & set(sys.modules)
 """
     finished = subprocess.run(
         [sys.executable, '-c', code], capture_output=True, text=True, check=False, env=os.environ

@@ -29,8 +29,9 @@ from surgseg_ros.benchmark.picture import PICTURE
 from surgseg_ros.benchmark.plot import draw_plot
 from surgseg_ros.benchmark.rows import YARDSTICK
 from surgseg_ros.benchmark.targets import judge
-from surgseg_ros.data.image_files import write_image
 from surgseg_ros.models import model_info
+from surgseg_ros.reporting.plots import write_figure
+from surgseg_ros.reporting.text_tables import format_table
 
 SCHEMA = 'surgseg_ros/benchmark/1'
 """Names the fields of the JSON file; a change of their meaning changes the number."""
@@ -99,6 +100,7 @@ def write_files(
     """
     Write the files that are wanted; the Markdown shows the plot if there is one.
 
+    :raises MissingPackageError: if matplotlib or tabulate is not installed
     :raises OSError: if a file cannot be written
     """
     for file in (json_file, markdown_file, plot_file):
@@ -107,7 +109,7 @@ def write_files(
     if json_file is not None:
         json_file.write_text(json.dumps(result, indent=2) + '\n', encoding='utf-8')
     if plot_file is not None:
-        write_image(plot_file, draw_plot(result, '; '.join(warnings_of(result))))
+        write_figure(plot_file, draw_plot(result, '; '.join(warnings_of(result))))
     if markdown_file is not None:
         plot = '' if plot_file is None else _relative(plot_file, markdown_file)
         markdown_file.write_text(format_markdown(result, plot), encoding='utf-8')
@@ -183,7 +185,7 @@ def _format_machine(result: Mapping[str, Any]) -> str:
     }
     rows = [[name, text] for name, text in facts.items() if text]
     notes = [f'**Note:** {warning}.' for warning in warnings_of(result)]
-    return '\n\n'.join([_table(['', ''], rows), *notes])
+    return '\n\n'.join([format_table([['', ''], *rows]), *notes])
 
 
 def _group_of(row: Mapping[str, Any]) -> tuple[int, int, int]:
@@ -197,8 +199,8 @@ def _format_group(group: tuple[int, int, int]) -> str:
 
 def _format_rows(rows: Sequence[Mapping[str, Any]], short: bool) -> str:
     kept = [not short or title not in _LEFT_OUT_WHEN_SHORT for title in _TITLES]
-    lines = [list(compress(_format_row(row), kept)) for row in rows]
-    return _table(list(compress(_TITLES, kept)), lines)
+    lines = (_TITLES, *map(_format_row, rows))
+    return format_table([list(compress(line, kept)) for line in lines])
 
 
 def _format_row(row: Mapping[str, Any]) -> list[str]:
@@ -243,14 +245,14 @@ def _format_networks(rows: Sequence[Mapping[str, Any]]) -> str:
     ]
     titles = ['network', 'branch', 'paper', 'weights', 'parameters']
     titles += [f'GFLOP {width}x{height}' for width, height in sizes]
-    return f'## Networks\n\n{_table(titles, lines)}'
+    return f'## Networks\n\n{format_table([titles, *lines])}'
 
 
 def _format_targets(targets: Sequence[Mapping[str, Any]]) -> str:
     if not targets:
         return ''
     lines = [[target['text'], 'yes' if target['met'] else '**no**'] for target in targets]
-    return f'## Targets\n\n{_table(["measured; required", "met"], lines)}'
+    return f'## Targets\n\n{format_table([["measured; required", "met"], *lines])}'
 
 
 def _format_skipped(skipped: Sequence[Mapping[str, Any]]) -> str:
@@ -258,31 +260,6 @@ def _format_skipped(skipped: Sequence[Mapping[str, Any]]) -> str:
         return ''
     lines = [f'- {one["what"]}: {one["reason"]}' for one in skipped]
     return '## Not measured\n\n' + '\n'.join(lines)
-
-
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table whose columns are aligned in the text, numbers to the right."""
-    columns = list(zip(titles, *rows, strict=True))
-    widths = [max(3, *(len(text) for text in column)) for column in columns]
-    right = [all(_is_number(text) for text in column[1:]) for column in columns]
-    rule = [
-        '-' * (width - 1) + (':' if aligned else '-')
-        for width, aligned in zip(widths, right, strict=True)
-    ]
-    lines = [
-        '| '
-        + ' | '.join(
-            text.rjust(width) if aligned else text.ljust(width)
-            for text, width, aligned in zip(row, widths, right, strict=True)
-        )
-        + ' |'
-        for row in (titles, rule, *rows)
-    ]
-    return '\n'.join(lines)
-
-
-def _is_number(text: str) -> bool:
-    return text == '' or text[0].isdigit()
 
 
 def _significant(value: float) -> str:

@@ -17,5 +17,6 @@ Pictures, plots, tables and videos for people.
 
 - :mod:`.mosaic`: images, predictions and truth side by side; :mod:`.frame_pairing`: what belongs
   to one moment
-- :mod:`.canvas`: plots; :mod:`.text_tables`: tables; :mod:`.video_file`: MP4 files
+- :mod:`.plots`: figures of matplotlib; :mod:`.text_tables`: tables; :mod:`.video_file`: MP4 files
+- :mod:`.packages`: what to install for plots and tables
 """

@@ -41,6 +41,7 @@ from surgseg_ros.evaluation.labels.scores import BINARY
 from surgseg_ros.evaluation.labels.scores import LabeledFrame
 from surgseg_ros.evaluation.labels.scores import score_frames
 from surgseg_ros.evaluation.labels.scores import Scores
+from surgseg_ros.reporting.plots import write_figure
 
 
 @dataclass(frozen=True)
@@ -113,17 +114,21 @@ def write_pictures(
     :param worst: number of frames on the contact sheet
     :return: the files
     :raises EvaluationError: if an image is missing or does not fit
+    :raises MissingPackageError: if matplotlib is not installed
     :raises OSError: if a file cannot be written
     """
     folder.mkdir(parents=True, exist_ok=True)
     label_set = evaluation.scores.label_set
-    pictures = {CONFUSION_PICTURE: draw_confusion_matrix(evaluation.scores.confusion, label_set)}
-    if images is not None:
-        frames = evaluation.worst_frames(images, worst)
-        pictures[WORST_PICTURE] = draw_worst_frames(frames, label_set)
-    for name, picture in pictures.items():
-        write_image(folder / name, picture)
-    return [folder / name for name in pictures]
+    confusion, sheet = folder / CONFUSION_PICTURE, folder / WORST_PICTURE
+    matrix = draw_confusion_matrix(evaluation.scores.confusion, label_set)
+    if images is None:
+        write_figure(confusion, matrix)
+        return [confusion]
+    frames = evaluation.worst_frames(images, worst)
+    picture = draw_worst_frames(frames, label_set)
+    write_figure(confusion, matrix)
+    write_image(sheet, picture)
+    return [confusion, sheet]
 
 
 def _read_image(images: Path, source: TruthSource, frame: LabeledFrame) -> np.ndarray:

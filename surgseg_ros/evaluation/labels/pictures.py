@@ -17,6 +17,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,22 +25,22 @@ from surgseg_ros.data.label_sets import LabelSet
 from surgseg_ros.data.label_sets import UNLABELED
 from surgseg_ros.evaluation.labels.scores import LabeledFrame
 from surgseg_ros.perception.overlay import draw_overlay
-from surgseg_ros.reporting.canvas import Canvas
-from surgseg_ros.reporting.canvas import FAINT
-from surgseg_ros.reporting.canvas import TEXT
-from surgseg_ros.reporting.canvas import text_width
 from surgseg_ros.reporting.mosaic import draw_caption
 from surgseg_ros.reporting.mosaic import draw_legend
 from surgseg_ros.reporting.mosaic import shrink
+from surgseg_ros.reporting.plots import LINE
+from surgseg_ros.reporting.plots import new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 CONFUSION_PICTURE = 'confusion_matrix.png'
 WORST_PICTURE = 'worst_frames.jpg'
 _CELL_WIDTH, _CELL_HEIGHT = 110, 56
-_MARGIN, _TITLE, _GAP = 20, 76, 10
-_TITLE_SIZE, _SHARE_SIZE, _TEXT_SIZE = 0.6, 0.5, 0.4
-_DARK = np.array([0, 84, 140])  # of a full share; an empty one is white
-_WHITE_TEXT = (255, 255, 255)
-_WHITE_TEXT_FROM = 0.55
+_FRAME_WIDTH, _FRAME_HEIGHT = 330, 150  # around the cells: names, titles and the scale
+_NAMES_SIDE_BY_SIDE = 4
+_FULL = '#00548c'  # of a full share; an empty one is white
+_WHITE_TEXT_FROM = 75  # % of a row, where white is told better than black
 
 
 @dataclass(frozen=True)
@@ -59,33 +60,39 @@ class ShownFrame:
     told: str = ''
 
 
-def draw_confusion_matrix(confusion: np.ndarray, label_set: LabelSet) -> np.ndarray:
+def draw_confusion_matrix(confusion: np.ndarray, label_set: LabelSet) -> 'Figure':
     """
     Draw a confusion matrix: each row a true class, its cells the shares predicted as each class.
 
     :param confusion: (C, C) counts of pixels, rows are the truth
-    :return: (H, W, 3) uint8 RGB
+    :raises MissingPackageError: if matplotlib is not installed
     """
-    names = label_set.class_names
-    left = _MARGIN + _GAP + max(text_width(name, _TEXT_SIZE) for name in names)
-    columns = [max(_CELL_WIDTH, round(text_width(name, _TEXT_SIZE)) + _GAP) for name in names]
-    edges = left + np.concatenate([[0], np.cumsum(columns)])
-    height = _TITLE + len(names) * _CELL_HEIGHT + _MARGIN
-    canvas = Canvas.blank(round(edges[-1]) + _MARGIN, height)
-    canvas.write(_MARGIN, 28, 'rows: truth, columns: prediction', _TITLE_SIZE, bold=True)
-    canvas.write(_MARGIN, 48, 'share of the pixels of the true class', _TEXT_SIZE, FAINT)
+    count = len(label_set.class_names)
+    figure = new_figure(_FRAME_WIDTH + count * _CELL_WIDTH, _FRAME_HEIGHT + count * _CELL_HEIGHT)
+    from matplotlib.colors import LinearSegmentedColormap
+
     rows = confusion.sum(axis=1, keepdims=True)
-    shares = np.divide(confusion, rows, out=np.zeros(confusion.shape), where=rows > 0)
-    for row, name in enumerate(names):
-        top = _TITLE + row * _CELL_HEIGHT
-        canvas.write(_MARGIN, top + _CELL_HEIGHT / 2 + 4, name, _TEXT_SIZE)
-        _write_centered(canvas, (edges[row] + edges[row + 1]) / 2, _TITLE - 6, name, _TEXT_SIZE)
-        for column in range(len(names)):
-            place = (edges[column], top, edges[column + 1], top + _CELL_HEIGHT)
-            is_empty = rows[row, 0] == 0
-            share = None if is_empty else float(shares[row, column])
-            _draw_cell(canvas, place, share, int(confusion[row, column]))
-    return canvas.picture()
+    shares = np.divide(100.0 * confusion, rows, out=np.zeros(confusion.shape), where=rows > 0)
+    axes = figure.subplots()
+    colors = LinearSegmentedColormap.from_list('shares', ['white', _FULL])
+    cells = axes.pcolormesh(shares, cmap=colors, vmin=0, vmax=100, edgecolors=LINE, linewidth=1)
+    for (row, column), share in np.ndenumerate(shares):
+        text = f'{share:.1f} %\n{confusion[row, column]:,}' if rows[row, 0] else '-'
+        color = 'white' if share > _WHITE_TEXT_FROM else 'black'
+        axes.text(column + 0.5, row + 0.5, text, ha='center', va='center', color=color)
+    middles = np.arange(count) + 0.5
+    axes.set_xticks(middles, label_set.class_names)
+    if count > _NAMES_SIDE_BY_SIDE:
+        axes.tick_params('x', rotation=30)
+        for name in axes.get_xticklabels():
+            name.set(ha='right', rotation_mode='anchor')
+    axes.set_yticks(middles, label_set.class_names)
+    axes.set_xlabel('predicted class')
+    axes.set_ylabel('true class')
+    axes.invert_yaxis()
+    axes.tick_params(length=0)
+    figure.colorbar(cells, label='share of the true class [%]')
+    return figure
 
 
 def draw_worst_frames(frames: Iterable[ShownFrame], label_set: LabelSet) -> np.ndarray:
@@ -115,28 +122,3 @@ def _draw_row(shown: ShownFrame, label_set: LabelSet) -> np.ndarray:
     return np.hstack(
         [np.vstack([draw_caption(cell.shape[1], text), cell]) for text, cell in small.items()]
     )
-
-
-def _draw_cell(
-    canvas: Canvas, place: tuple[float, float, float, float], share: float | None, count: int
-) -> None:
-    left, top, right, bottom = place
-    middle = (left + right) / 2
-    red, green, blue = np.rint(255 + (share or 0.0) * (_DARK - 255)).astype(int).tolist()
-    canvas.rectangle(left + 1, top + 1, right - 1, bottom - 1, (red, green, blue))
-    color = _WHITE_TEXT if share is not None and share > _WHITE_TEXT_FROM else TEXT
-    text = '-' if share is None else f'{100 * share:.1f} %'
-    _write_centered(canvas, middle, top + 26, text, _SHARE_SIZE, color)
-    if share is not None:
-        _write_centered(canvas, middle, top + 44, f'{count:,}', _TEXT_SIZE, color)
-
-
-def _write_centered(
-    canvas: Canvas,
-    x: float,
-    y: float,
-    text: str,
-    size: float,
-    color: tuple[int, int, int] = TEXT,
-) -> None:
-    canvas.write(x - text_width(text, size) / 2, y, text, size, color)

@@ -14,81 +14,45 @@
 
 """Pictures of tracks over time, and of errors by depth."""
 
+from collections.abc import Mapping
 from collections.abc import Sequence
-from dataclasses import dataclass
-import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from surgseg_ros.data.image_files import write_image
 from surgseg_ros.evaluation.tracks.metrics import DEPTH_BANDS_MM
 from surgseg_ros.evaluation.tracks.metrics import PointErrors
 from surgseg_ros.evaluation.tracks.scores import TrackMoment
 from surgseg_ros.evaluation.tracks.scores import TrackScores
-from surgseg_ros.reporting.canvas import Canvas
-from surgseg_ros.reporting.canvas import FAINT
-from surgseg_ros.reporting.canvas import LINE
-from surgseg_ros.reporting.canvas import text_width
-from surgseg_ros.reporting.canvas import tick_step
+from surgseg_ros.reporting.plots import add_legend_below
+from surgseg_ros.reporting.plots import LINE
+from surgseg_ros.reporting.plots import new_figure
+from surgseg_ros.reporting.plots import write_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 WIDTH = 1200
 """Pixels of the pictures."""
 TRACK_COLORS = (
-    *((230, 159, 0), (0, 114, 178), (0, 158, 115), (204, 121, 167)),
-    *((213, 94, 0), (86, 180, 233), (148, 80, 160), (120, 120, 0)),
+    *('#e69f00', '#0072b2', '#009e73', '#cc79a7'),
+    *('#d55e00', '#56b4e9', '#9450a0', '#787800'),
 )
-"""RGB, told apart by the color-blind too; the ninth track has the first one again."""
+"""Told apart by the color-blind too; the ninth track has the first one again."""
 DEPTH_PICTURE = 'error_by_depth.png'
-_TRUTH = (190, 190, 190)
-_MEDIAN, _P95, _PREDICTED = (30, 30, 30), (0, 114, 178), (230, 120, 0)
-_MARGIN, _TITLE, _AXIS, _LABELS = 24, 40, 30, 60
-_PANEL_HEIGHT = 300
-_TITLE_SIZE, _TEXT_SIZE = 0.6, 0.44
-_TRUTH_RADIUS, _TRACK_RADIUS, _ERROR_RADIUS = 4.0, 1.8, 1.2
+FIGURES = {
+    'predicted_median': ('predicted: root of the trace, median', '#e67800'),
+    'p95': ('95 %', '#0072b2'),
+    'median': ('median', '#1e1e1e'),
+}
+"""Titles and colors of the figures of each band of depth, the last one on top."""
+_TRUTH, _MEASUREMENT = '#bebebe', '#a0a0a0'
+_PANEL_HEIGHT = 380
+_TRUTH_SIZE, _TRACK_SIZE, _ERROR_SIZE = 36.0, 7.0, 5.0  # pt²
 _ALL_SHOWN = 0.99  # share of the errors that the picture has room for
 _MM_PER_M = 1e3
-
-
-@dataclass(frozen=True)
-class _Panel:
-    """
-    A diagram.
-
-    :param canvas: it is drawn there
-    :param top: of its title, px
-    :param x_range: from left to right
-    :param y_range: from bottom to top
-    """
-
-    canvas: Canvas
-    top: float
-    x_range: tuple[float, float]
-    y_range: tuple[float, float]
-
-    def place(self, x: float, y: float) -> tuple[float, float]:
-        """Return where a point is on the canvas; beyond the range it is moved to its end."""
-        across, up = (
-            min(max((value - low) / (high - low), 0.0), 1.0)
-            for value, (low, high) in ((x, self.x_range), (y, self.y_range))
-        )
-        left, right = _MARGIN + _LABELS, WIDTH - _MARGIN
-        bottom = self.top + _TITLE + _PANEL_HEIGHT
-        return left + across * (right - left), bottom - up * _PANEL_HEIGHT
-
-    def draw_axes(self, title: str, x_unit: str) -> None:
-        """Write the title and draw lines with numbers."""
-        self.canvas.write(_MARGIN, self.top + _TITLE - 14, title, _TITLE_SIZE, bold=True)
-        for x in _ticks(*self.x_range):
-            (column, bottom), (_, top) = (self.place(x, y) for y in self.y_range)
-            self.canvas.rectangle(column, top, column, bottom, LINE)
-            text = f'{x:g} {x_unit}'
-            shift = text_width(text, _TEXT_SIZE) / 2
-            self.canvas.write(column - shift, bottom + 18, text, _TEXT_SIZE, FAINT)
-        for y in _ticks(*self.y_range):
-            (left, row), (right, _) = (self.place(x, y) for x in self.x_range)
-            self.canvas.rectangle(left, row, right, row, LINE)
-            self.canvas.write(_MARGIN, row + 5, f'{y:g}', _TEXT_SIZE, FAINT)
 
 
 def write_pictures(folder: Path, scenes: dict[str, tuple[TrackScores, TrackScores]]) -> list[Path]:
@@ -98,10 +62,11 @@ def write_pictures(folder: Path, scenes: dict[str, tuple[TrackScores, TrackScore
     :param folder: made if need be
     :param scenes: scores in the image and in space by the scene's name
     :return: the files
+    :raises MissingPackageError: if matplotlib is not installed
     :raises OSError: if a file cannot be written
     """
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = {
+    figures = {
         f'{name}.png': draw_timeline(name, image.moments, space.moments)
         for name, (image, space) in scenes.items()
     }
@@ -109,99 +74,105 @@ def write_pictures(folder: Path, scenes: dict[str, tuple[TrackScores, TrackScore
     for _, space in scenes.values():
         for point, errors in together.items():
             errors.extend(space.observed[point])
-    pictures[DEPTH_PICTURE] = draw_errors_by_depth(together)
-    for name, picture in pictures.items():
-        write_image(folder / name, picture)
-    return [folder / name for name in pictures]
+    figures[DEPTH_PICTURE] = draw_errors_by_depth(together)
+    for name, figure in figures.items():
+        write_figure(folder / name, figure)
+    return [folder / name for name in figures]
 
 
 def draw_timeline(
     name: str, in_image: Sequence[TrackMoment], in_space: Sequence[TrackMoment]
-) -> np.ndarray:
+) -> 'Figure':
     """
     Draw x of the centroids of instruments and tracks over time.
 
     :param name: of the scene
     :param in_image: positions in px
     :param in_space: positions in m
-    :return: (H, :data:`WIDTH`, 3) uint8 RGB
+    :return: a figure of :data:`WIDTH` px with axes for the image and for space
     """
-    step = _TITLE + _PANEL_HEIGHT + _AXIS
-    canvas = Canvas.blank(WIDTH, 2 * step + _MARGIN)
-    key = 'grey: truth, a color an identity'
-    _draw_tracks(canvas, 0, in_image, f'{name}, in the image: x in px ({key})', 1.0)
-    _draw_tracks(canvas, step, in_space, f'{name}, in space: x in mm', _MM_PER_M)
-    return canvas.picture()
+    figure = new_figure(WIDTH, 2 * _PANEL_HEIGHT)
+    figure.suptitle(f'{name}: centroids of instruments and tracks', fontweight='bold')
+    upper, lower = figure.subplots(2, sharex=True)
+    _draw_tracks(upper, in_image, 1.0)
+    upper.set_ylabel('x in the image [px]')
+    _draw_tracks(lower, in_space, _MM_PER_M)
+    lower.set_ylabel('x in space [mm]')
+    lower.set_xlabel('time [s]')
+    return figure
 
 
-def draw_errors_by_depth(errors: dict[str, PointErrors]) -> np.ndarray:
+def draw_errors_by_depth(errors: Mapping[str, PointErrors]) -> 'Figure':
     """
     Draw the lengths of errors in space over the true depth.
 
     :param errors: by the name of the point, in m
-    :return: (H, :data:`WIDTH`, 3) uint8 RGB
+    :return: a figure of :data:`WIDTH` px with axes for every point
     """
-    step = _TITLE + _PANEL_HEIGHT + _AXIS
-    canvas = Canvas.blank(WIDTH, len(errors) * step + 2 * _MARGIN)
-    for index, (name, points) in enumerate(errors.items()):
-        _draw_depths(canvas, index * step, name, points)
-    x = float(_MARGIN)
-    for text, color in (
-        ('median', _MEDIAN), ('95 %', _P95), ('predicted: root of the trace, median', _PREDICTED),
-    ):  # fmt: skip
-        row = len(errors) * step + _MARGIN
-        canvas.rectangle(x, row - 6, x + 20, row - 4, color)
-        canvas.write(x + 28, row, text, _TEXT_SIZE)
-        x += 56 + text_width(text, _TEXT_SIZE)
-    return canvas.picture()
+    figure = new_figure(WIDTH, len(errors) * _PANEL_HEIGHT)
+    all_axes = figure.subplots(len(errors), squeeze=False, sharex=True)[:, 0]
+    for axes, (name, points) in zip(all_axes, errors.items(), strict=True):
+        _draw_depths(axes, name, points)
+    all_axes[-1].set_xlabel('true depth [mm]')
+    handles, _ = all_axes[0].get_legend_handles_labels()
+    add_legend_below(figure, handles, markerscale=2)
+    return figure
 
 
-def _draw_tracks(
-    canvas: Canvas, top: float, moments: Sequence[TrackMoment], title: str, scale: float
-) -> None:
-    values = [
-        scale * float(place[0])
-        for moment in moments
-        for place in (*moment.truths.values(), *moment.tracks.values())
-    ]
-    if not values:
-        canvas.write(_MARGIN, top + _TITLE - 14, f'{title}: nothing', _TITLE_SIZE, bold=True)
-        return
-    start, end = moments[0].time_s, moments[-1].time_s
-    panel = _Panel(canvas, top, (start, end + 1e-3), (min(values) - 1.0, max(values) + 1.0))
-    panel.draw_axes(title, 's')
+def _draw_tracks(axes: 'Axes', moments: Sequence[TrackMoment], scale: float) -> None:
+    truths: list[tuple[float, float]] = []
+    tracks: dict[int, list[tuple[float, float]]] = {}
     for moment in moments:
-        for place in moment.truths.values():
-            canvas.dot(*panel.place(moment.time_s, scale * place[0]), _TRUTH_RADIUS, _TRUTH)
-    for moment in moments:
+        truths += [(moment.time_s, scale * place[0]) for place in moment.truths.values()]
         for track_id, place in moment.tracks.items():
-            color = TRACK_COLORS[(track_id - 1) % len(TRACK_COLORS)]
-            canvas.dot(*panel.place(moment.time_s, scale * place[0]), _TRACK_RADIUS, color)
+            tracks.setdefault(track_id, []).append((moment.time_s, scale * place[0]))
+    axes.grid(color=LINE)
+    axes.set_axisbelow(True)
+    if not truths and not tracks:
+        axes.set_title('nothing to see', loc='left')
+        return
+    if truths:
+        times, places = np.transpose(truths)
+        axes.scatter(times, places, _TRUTH_SIZE, _TRUTH, label='truth')
+    for track_id, points in sorted(tracks.items()):
+        times, places = np.transpose(points)
+        color = TRACK_COLORS[(track_id - 1) % len(TRACK_COLORS)]
+        # Only the first of a color is named: many identities would fill the picture.
+        label = f'track {track_id}' if track_id <= len(TRACK_COLORS) else None
+        axes.scatter(times, places, _TRACK_SIZE, color, label=label)
+    axes.legend(loc='center left', bbox_to_anchor=(1.0, 0.5), markerscale=1.5, frameon=False)
 
 
-def _draw_depths(canvas: Canvas, top: float, name: str, errors: PointErrors) -> None:
-    title = f'{name} in space: error in mm by depth, {len(errors.errors)} measurements'
+def _draw_depths(axes: 'Axes', name: str, errors: PointErrors) -> None:
+    title = f'{name} in space, {len(errors.errors)} measurements'
+    axes.set_title(title, loc='left', fontweight='bold')
+    axes.set_ylabel('error [mm]')
     lengths = _MM_PER_M * errors.distances()
-    highest = float(np.quantile(lengths, _ALL_SHOWN)) if len(lengths) else 1.0
+    highest = max(float(np.quantile(lengths, _ALL_SHOWN)) if len(lengths) else 1.0, 1e-3)
     nearest, farthest = DEPTH_BANDS_MM[0][0], DEPTH_BANDS_MM[-1][1]
-    panel = _Panel(canvas, top, (nearest, farthest), (0.0, max(highest, 1e-3)))
-    panel.draw_axes(title, 'mm')
-    for depth, length in zip(errors.depths, lengths, strict=True):
-        place = panel.place(_MM_PER_M * depth, float(length))
-        canvas.dot(*place, _ERROR_RADIUS, _TRUTH)
-    for low, high in DEPTH_BANDS_MM:
-        band = errors.between(low / _MM_PER_M, high / _MM_PER_M).summary(_MM_PER_M)
-        if not band['count']:
-            continue
-        for figure, color in (
-            ('predicted_median', _PREDICTED), ('p95', _P95), ('median', _MEDIAN),
-        ):  # fmt: skip
-            left, row = panel.place(low + 1.0, band[figure])
-            right, _ = panel.place(high - 1.0, band[figure])
-            canvas.rectangle(left, row - 1, right, row + 1, color)
+    axes.set_xlim(nearest, farthest)
+    axes.set_ylim(0, 1.02 * highest)
+    axes.grid(color=LINE)
+    axes.set_axisbelow(True)
+    # What is beyond the room of the picture stands at its end.
+    depths = np.clip(_MM_PER_M * np.array(errors.depths), nearest, farthest)
+    shown = np.minimum(lengths, highest)
+    axes.scatter(depths, shown, _ERROR_SIZE, _MEASUREMENT, label='measurement')
+    _draw_bands(axes, errors, highest)
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    step = tick_step(high - low)
-    first, last = math.ceil(low / step), math.floor(high / step)
-    return [round(index * step, 10) for index in range(first, last + 1)]
+def _draw_bands(axes: 'Axes', errors: PointErrors, highest: float) -> None:
+    bands = [
+        (low, high, errors.between(low / _MM_PER_M, high / _MM_PER_M).summary(_MM_PER_M))
+        for low, high in DEPTH_BANDS_MM
+    ]
+    measured = [(low, high, figures) for low, high, figures in bands if figures['count']]
+    for key, (title, color) in FIGURES.items():
+        axes.hlines(
+            [min(figures[key], highest) for _, _, figures in measured],
+            [low + 1.0 for low, _, _ in measured],
+            [high - 1.0 for _, high, _ in measured],
+            color,
+            linewidth=2.5,
+            label=title,
+        )

@@ -15,7 +15,12 @@
 
 """Tests of the pictures of scores."""
 
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 import numpy as np
+import pytest
 
 from surgseg_ros.data.label_sets import get_label_set
 from surgseg_ros.evaluation.labels.pictures import draw_confusion_matrix
@@ -24,30 +29,71 @@ from surgseg_ros.evaluation.labels.pictures import ShownFrame
 from surgseg_ros.evaluation.labels.scores import LabeledFrame
 from surgseg_ros.reporting.mosaic import CAPTION_HEIGHT
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def darkness_of_cells(picture: np.ndarray, count: int) -> list[list[int]]:
-    """Return how far from white the most frequent color of every cell is."""
-    body = 255 - picture[76:-20].max(axis=2)
-    right = body.shape[1] - 20
-    cells = [
-        np.hsplit(row[:, right - 110 * count : right], count) for row in np.vsplit(body, count)
-    ]
-    return [[int(np.bincount(cell.ravel()).argmax()) for cell in row] for row in cells]
+
+def darkness_of_cells(figure: 'Figure', count: int) -> np.ndarray:
+    """Return how far from white the cells are drawn, (count, count), a row a true class."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels = 255 - np.asarray(canvas.buffer_rgba())[..., :3].max(axis=2).astype(int)
+    # A tenth into the cell, away from its text.
+    places = [(column + 0.1, row + 0.1) for row in range(count) for column in range(count)]
+    x, y = np.rint(figure.axes[0].transData.transform(places)).astype(int).T
+    return pixels[len(pixels) - y, x].reshape(count, count)
+
+
+def texts_of_cells(figure: 'Figure', count: int) -> list[list[str]]:
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    return [texts[row * count : (row + 1) * count] for row in range(count)]
 
 
 def test_cells_are_as_dark_as_their_share():
     confusion = np.array([[90, 10], [30, 10]])
-    picture = draw_confusion_matrix(confusion, get_label_set('binary'))
-    (top, bottom) = darkness_of_cells(picture, 2)
+    figure = draw_confusion_matrix(confusion, get_label_set('binary'))
+    top, bottom = darkness_of_cells(figure, 2)
     assert top[0] > bottom[0] > bottom[1] > top[1] > 0
+    assert texts_of_cells(figure, 2) == [
+        ['90.0 %\n90', '10.0 %\n10'],
+        ['75.0 %\n30', '25.0 %\n10'],
+    ]
+
+
+def test_rows_are_the_truth_and_columns_the_prediction():
+    figure = draw_confusion_matrix(np.eye(4, dtype=int), get_label_set('parts'))
+    axes, scale = figure.axes
+    assert (axes.get_ylabel(), axes.get_xlabel()) == ('true class', 'predicted class')
+    assert scale.get_ylabel() == 'share of the true class [%]'
+    names = ['background', 'shaft', 'wrist', 'clasper']
+    assert [label.get_text() for label in axes.get_yticklabels()] == names
+    assert [label.get_text() for label in axes.get_xticklabels()] == names
+
+
+@pytest.mark.parametrize('task', ['binary', 'types'])
+def test_names_do_not_overlap(task):
+    label_set = get_label_set(task)
+    count = len(label_set.class_names)
+    figure = draw_confusion_matrix(np.full((count, count), 9_999_999), label_set)
+    FigureCanvasAgg(figure).draw()
+    axes = figure.axes[0]
+    texts = [text.get_window_extent() for text in axes.texts]
+    assert not any(one.overlaps(other) for one, other in combinations(texts, 2))
+    names = [*axes.get_yticklabels(), axes.yaxis.label, figure.axes[1].yaxis.label]
+    areas = [name.get_window_extent() for name in names]
+    assert not any(one.overlaps(other) for one, other in combinations(areas, 2))
+    assert all(figure.bbox.containsx(x) for area in areas for x in area.intervalx)
+    assert all(figure.bbox.containsy(y) for area in areas for y in area.intervaly)
 
 
 def test_a_class_without_pixels_stays_white():
     confusion = np.zeros((4, 4), np.int64)
     confusion[0, 0] = 5
-    darkness = darkness_of_cells(draw_confusion_matrix(confusion, get_label_set('parts')), 4)
+    figure = draw_confusion_matrix(confusion, get_label_set('parts'))
+    darkness = darkness_of_cells(figure, 4)
     assert darkness[0][0] > 50
     assert np.sum(darkness) == darkness[0][0]
+    assert texts_of_cells(figure, 4)[1] == ['-'] * 4
 
 
 def test_the_sheet_shows_image_truth_and_prediction():
