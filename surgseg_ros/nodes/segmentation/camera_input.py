@@ -12,9 +12,9 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The subscriptions of one eye: images and calibration."""
+"""The camera of one eye: where its images arrive, are checked and left to the workers."""
 
-from functools import partial
+import time
 from typing import Any
 
 from rclpy.event_handler import SubscriptionEventCallbacks
@@ -32,20 +32,27 @@ from surgseg_ros.nodes.common.parameters import ParameterTable
 from surgseg_ros.nodes.common.qos_conflicts import explain_refused_publisher
 from surgseg_ros.nodes.common.qos_conflicts import has_refused_publisher
 from surgseg_ros.nodes.common.qos_conflicts import RefusedPeers
+from surgseg_ros.nodes.messages.image_encoding import ImageFormatError
 from surgseg_ros.nodes.segmentation.eye_outputs import EyeOutputs
+from surgseg_ros.nodes.segmentation.frames import ArrivedFrame
+from surgseg_ros.nodes.segmentation.frames import NANOSECONDS
 from surgseg_ros.nodes.segmentation.parameters import COMPRESSED
 from surgseg_ros.nodes.segmentation.pipeline import FramePipeline
+
+MAX_BYTES_A_PIXEL = 8
+"""Those of rgba16, the largest encoding that is read."""
 
 
 class CameraInput:
     """
-    Subscribe to the images and the calibration of one eye.
+    Subscribe to the images and the calibration of one eye; its silence counts from here.
 
     Sensor data QoS, depth 1 (REP-2003): a newer image replaces one that was not taken yet.
 
     :param node: owns the subscriptions
     :param eye: ``'left'`` or ``'right'``
-    :param parameters: read once: ``image_transport``, ``reliability``
+    :param parameters: read once: ``image_transport``, ``reliability``; read anew for every image:
+        ``max_image_pixels``
     :param pipeline: gets the images
     :param outputs: gets the calibration
     """
@@ -59,16 +66,22 @@ class CameraInput:
         outputs: EyeOutputs,
     ) -> None:
         self._node = node
+        self._clock = node.get_clock()
         self._eye = eye
-        self._pipeline = pipeline
+        self._parameters = parameters
+        self._slots = pipeline.slots
+        self._statistics = pipeline.statistics[eye]
+        self._dropped = pipeline.dropped
+        self._interval = pipeline.interval
         self._outputs = outputs
+        self._statistics.expect_images()
         self._refused = RefusedPeers(node, has_refused_publisher)
         reliability = ReliabilityPolicy[parameters['reliability'].upper()]
         is_compressed = parameters['image_transport'] == COMPRESSED
         self._images = self._subscribe(
             CompressedImage if is_compressed else Image,
             f'{eye}/image_raw/compressed' if is_compressed else f'{eye}/image_raw',
-            partial(pipeline.submit, eye),
+            self.receive,
             reliability,
         )
         self._calibration = self._subscribe(
@@ -97,6 +110,19 @@ class CameraInput:
         self._node.destroy_subscription(self._images)
         self._node.destroy_subscription(self._calibration)
 
+    def receive(self, msg: Image | CompressedImage) -> None:
+        """Leave an image in the slot of the eye, unless it must not even wait; returns at once."""
+        self._statistics.record_image()
+        try:
+            _check_stamp(msg)
+            _check_load(msg, self._parameters['max_image_pixels'])
+        except ImageFormatError as error:
+            self._dropped.refuse(self._eye, error.cause, error)
+            return
+        arrived = ArrivedFrame(msg, self._clock.now(), time.monotonic())
+        self._interval.note(self._eye, arrived.received_s)
+        self._slots.put(self._eye, arrived)
+
     def _remember_calibration(self, msg: CameraInfo) -> None:
         self._outputs.camera_info = msg
 
@@ -111,7 +137,7 @@ class CameraInput:
 
         def note_loss(event: Any) -> None:
             if message_type is not CameraInfo:
-                self._pipeline.record_loss(self._eye, event.total_count_change)
+                self._statistics.record_loss(event.total_count_change)
 
         return self._node.create_subscription(
             message_type,
@@ -122,4 +148,24 @@ class CameraInput:
                 incompatible_qos=note_refusal, message_lost=note_loss
             ),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+
+
+def _check_stamp(msg: Image | CompressedImage) -> None:
+    stamp = msg.header.stamp
+    if stamp.sec < 0 or stamp.nanosec >= NANOSECONDS:
+        raise ImageFormatError(
+            'stamp',
+            f'the stamp is no time: {stamp.sec} s, {stamp.nanosec} ns; '
+            'nanoseconds go from 0 to 999999999',
+        )
+
+
+def _check_load(msg: Image | CompressedImage, max_pixels: int) -> None:
+    """Refuse at once what must not even wait in the slot."""
+    if len(msg.data) > max_pixels * MAX_BYTES_A_PIXEL:
+        raise ImageFormatError(
+            'too_large',
+            f'the image has {len(msg.data)} bytes, more than {MAX_BYTES_A_PIXEL} for each of '
+            f'max_image_pixels ({max_pixels})',
         )

@@ -12,9 +12,9 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What became of the frames of all eyes: counters, statistics, and a log line for each cause."""
+"""Frames without a result: counters, statistics, and a log line for each cause."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
@@ -26,24 +26,30 @@ from surgseg_ros.nodes.segmentation.slots import Outcome
 from surgseg_ros.nodes.segmentation.slots import TakenFrame
 
 
-class FrameLedger:
+class DroppedFrames:
     """
-    Finish frames that get no result, and tell why; any thread may do so.
+    Count the frames that get no result, and tell why; any thread may do so.
 
-    :param eyes: names of the eyes
+    :param slots: where the frames waited
+    :param statistics: by eye
     :param logger: of the node
     """
 
-    def __init__(self, eyes: Sequence[str], logger: RcutilsLogger) -> None:
-        self.slots: FrameSlots[ArrivedFrame] = FrameSlots(eyes)
-        self.statistics = {eye: EyeStatistics() for eye in eyes}
+    def __init__(
+        self,
+        slots: FrameSlots[ArrivedFrame],
+        statistics: Mapping[str, EyeStatistics],
+        logger: RcutilsLogger,
+    ) -> None:
+        self._slots = slots
+        self._statistics = statistics
         self._logger = logger
         self._warned_stale: set[str] = set()
 
     def refuse(self, eye: str, cause: str, error: Exception) -> None:
         """Reject a frame on its arrival."""
         self._note_rejection(eye, cause, error)
-        self.slots.refuse(eye)
+        self._slots.refuse(eye)
 
     def reject(
         self, eye: str, frame: TakenFrame[ArrivedFrame], cause: str, error: Exception
@@ -54,13 +60,13 @@ class FrameLedger:
         :param cause: a short word that equal faults share
         """
         self._note_rejection(eye, cause, error)
-        self.slots.finish(eye, frame, Outcome.REJECTED)
+        self._slots.finish(eye, frame, Outcome.REJECTED)
 
     def drop_stale(
         self, eye: str, frame: TakenFrame[ArrivedFrame], age_ms: float, limit_ms: float
     ) -> None:
         """Drop a frame that is too old; the log tells of the first one."""
-        self.slots.finish(eye, frame, Outcome.STALE)
+        self._slots.finish(eye, frame, Outcome.STALE)
         if eye not in self._warned_stale:
             self._warned_stale.add(eye)
             self._logger.warning(
@@ -71,7 +77,7 @@ class FrameLedger:
 
     def _note_rejection(self, eye: str, cause: str, error: Exception) -> None:
         text = shorten(error)
-        if self.statistics[eye].record_rejection(cause, text):
+        if self._statistics[eye].record_rejection(cause, text):
             self._logger.error(
                 f'{eye}: image rejected ({cause}): {text}. '
                 'Further ones for this cause are only counted, see /diagnostics.'

@@ -12,39 +12,40 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The outputs of one eye: always labels and instruments, everything else while wanted."""
+"""The results of one eye: instruments found in its label image, and both published."""
 
-from collections.abc import Callable
-import copy
-from functools import cached_property
-from typing import Any
+from dataclasses import replace
+import time
 
 from builtin_interfaces.msg import Duration as DurationMsg
 import numpy as np
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode
-from rclpy.lifecycle import LifecyclePublisher
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import CameraInfo
-from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
-from visualization_msgs.msg import MarkerArray
 
 from surgseg_ros.data.label_sets import LabelSet
+from surgseg_ros.inference.crop import Region
+from surgseg_ros.inference.crop import size_of
+from surgseg_ros.inference.segmenter import Segmentation
 from surgseg_ros.msg import FrameTiming
 from surgseg_ros.msg import InstrumentArray
 from surgseg_ros.nodes.common.managed_publishers import INSTRUMENTS_DEPTH
 from surgseg_ros.nodes.common.managed_publishers import ManagedPublishers
 from surgseg_ros.nodes.common.parameters import ParameterTable
 from surgseg_ros.nodes.messages import vision
-from surgseg_ros.nodes.messages.compressed_images import array_to_compressed
 from surgseg_ros.nodes.messages.images import array_to_image
-from surgseg_ros.nodes.messages.instrument_markers import make_instrument_markers
 from surgseg_ros.nodes.messages.instruments import region_to_instrument
-from surgseg_ros.nodes.segmentation.frames import Answer
-from surgseg_ros.perception.overlay import draw_instruments
-from surgseg_ros.perception.overlay import draw_overlay
+from surgseg_ros.nodes.segmentation.eye_views import EyeViews
+from surgseg_ros.nodes.segmentation.frames import FrameResult
+from surgseg_ros.nodes.segmentation.frames import SegmentedBatch
+from surgseg_ros.nodes.segmentation.frames import SegmentedFrame
+from surgseg_ros.nodes.segmentation.slots import FramePlace
+from surgseg_ros.perception.instruments import find_instruments
+
+PublishedResult = tuple[FrameResult, InstrumentArray]
 
 
 class EyeOutputs:
@@ -55,12 +56,12 @@ class EyeOutputs:
 
     :param node: owns the publishers
     :param eye: ``'left'`` or ``'right'``
-    :param parameters: read for every frame: ``publish_...``, ``overlay_...``, ``marker_depth_m``
+    :param parameters: read for every frame: ``min_area_px``, ``confidence_threshold`` and those
+        of :class:`~surgseg_ros.nodes.segmentation.eye_views.EyeViews`
     """
 
     def __init__(self, node: LifecycleNode, eye: str, parameters: ParameterTable) -> None:
-        self._node = node
-        self._eye = eye
+        self._clock = node.get_clock()
         self._parameters = parameters
         self._publishers = ManagedPublishers(node, f'~/{eye}')
         self.camera_info: CameraInfo | None = None
@@ -69,19 +70,10 @@ class EyeOutputs:
         self._instruments = self._publishers.create(
             InstrumentArray, 'instruments', INSTRUMENTS_DEPTH
         )
-        self._confidence = self._publishers.create(Image, 'confidence')
-        self._color = self._publishers.create(Image, 'color')
-        self._overlay = self._publishers.create(Image, 'overlay')
-        self._overlay_jpeg = self._publishers.create(CompressedImage, 'overlay/compressed')
-        self._markers = self._publishers.create(MarkerArray, 'markers')
-        self._camera_info = self._publishers.create(CameraInfo, 'camera_info')
-        self._detections: LifecyclePublisher | None = None
+        self._views = EyeViews(self._publishers, parameters)
         self._label_info: Publisher | None = None
         self._announced: tuple[str, float] | None = None
         if vision.AVAILABLE:
-            self._detections = self._publishers.create(
-                vision.Detection2DArray, 'detections', INSTRUMENTS_DEPTH
-            )
             self._label_info = self._publishers.create_latched(vision.LabelInfo, 'label_info')
 
     def destroy(self) -> None:
@@ -98,151 +90,111 @@ class EyeOutputs:
         announcement = (label_set.name, self._parameters['confidence_threshold'])
         if self._label_info is None or announcement == self._announced:
             return
-        header = Header(stamp=self._node.get_clock().now().to_msg())
+        header = Header(stamp=self._clock.now().to_msg())
         _, threshold = self._announced = announcement
         self._label_info.publish(vision.make_label_info(label_set, threshold, header))
 
-    def publish_result(self, answer: Answer) -> InstrumentArray:
+    def publish_result(
+        self, segmented: SegmentedFrame, batch: SegmentedBatch, place: FramePlace
+    ) -> PublishedResult:
         """
-        Publish label image and instruments.
+        Find the instruments of a frame and publish what trackers wait for.
 
-        :return: the instruments
+        :param segmented: the frame
+        :param batch: that it was segmented in
+        :param place: of the frame among those of its eye
         """
-        header = answer.frame.arrival.msg.header
-        label_image = array_to_image(answer.segmentation.label_image, 'mono8', header)
-        array = self._make_instrument_array(answer)
+        result = self._make_result(segmented, batch, place)
+        header = result.frame.arrival.msg.header
+        label_image = array_to_image(result.segmentation.label_image, 'mono8', header)
+        array = self._make_instrument_array(result)
         self._instruments.publish(array)
         self._label_image.publish(label_image)
-        return array
+        return result, array
 
-    def publish_views(self, answer: Answer, array: InstrumentArray) -> list[tuple[str, Exception]]:
+    def publish_views(
+        self, result: FrameResult, array: InstrumentArray
+    ) -> list[tuple[str, Exception]]:
         """
         Publish what is made only while somebody subscribes.
 
         :return: name and error of each output that could not be made
         """
-        failures = []
-        views = _Views(answer, array, self._parameters, self.camera_info)
-        for name, publisher, make in (
-            ('confidence', self._confidence, views.make_confidence),
-            ('color', self._color, views.make_color),
-            ('overlay', self._overlay, views.make_overlay),
-            ('overlay', self._overlay_jpeg, views.make_overlay_jpeg),
-            ('markers', self._markers, views.make_markers),
-            ('detections', self._detections, views.make_detections),
-            ('camera_info', self._camera_info, views.make_camera_info),
-        ):
-            if publisher is None or not self._is_wanted(name, publisher):
-                continue
-            try:
-                _publish_unless_none(publisher, make)
-            except Exception as error:  # One picture for people must not cost the others.
-                failures.append((name, error))
-        return failures
+        return self._views.publish(result, array, self.camera_info)
 
-    def _is_wanted(self, name: str, publisher: LifecyclePublisher) -> bool:
-        switch = f'publish_{name}'
-        allowed = switch not in self._parameters or self._parameters[switch]
-        return allowed and publisher.get_subscription_count() > 0
+    def _make_result(
+        self, segmented: SegmentedFrame, batch: SegmentedBatch, place: FramePlace
+    ) -> FrameResult:
+        start_s = time.monotonic()
+        size = size_of(segmented.frame.image)
+        whole = self._restore(segmented.segmentation, segmented.region, size)
+        found_s = time.monotonic()
+        found = find_instruments(
+            whole.label_image,
+            batch.label_set,
+            confidence=whole.confidence,
+            min_area=self._parameters['min_area_px'],
+        )
+        end_s = time.monotonic()
+        postprocess_s = whole.postprocess_s + end_s - start_s
+        return FrameResult(
+            frame=segmented.frame,
+            region=segmented.region,
+            place=place,
+            segmentation=replace(whole, postprocess_s=postprocess_s),
+            found=found,
+            geometry_s=end_s - found_s,
+            model=batch.model,
+            label_set=batch.label_set,
+        )
 
-    def _make_instrument_array(self, answer: Answer) -> InstrumentArray:
-        frame, segmentation = answer.frame, answer.segmentation
+    def _restore(
+        self, segmentation: Segmentation, region: Region, size: tuple[int, int]
+    ) -> Segmentation:
+        """Put the result of a cropped image back into the whole, uncertain pixels cleared."""
+        labels, confidence = segmentation.label_image, segmentation.confidence
+        assert confidence is not None
+        threshold = self._parameters['confidence_threshold']
+        if threshold > 0.0:
+            labels = np.where(confidence < threshold * 255, np.uint8(0), labels)
+        return replace(
+            segmentation,
+            label_image=region.paste(labels, size),
+            confidence=region.paste(confidence, size),
+        )
+
+    def _make_instrument_array(self, result: FrameResult) -> InstrumentArray:
+        frame, segmentation = result.frame, result.segmentation
         height, width = frame.image.shape[:2]
         network_width, network_height = segmentation.network_size
         return InstrumentArray(
             header=frame.arrival.msg.header,
             eye=frame.eye,
-            model=answer.model,
+            model=result.model,
             branch=segmentation.branch,
             backend=segmentation.backend,
             network_width=network_width,
             network_height=network_height,
             image_width=width,
             image_height=height,
-            frame_index=answer.place.index,
-            frames_dropped=answer.place.dropped,
-            instruments=[region_to_instrument(region) for region in answer.found.instruments],
-            parts=[region_to_instrument(region) for region in answer.found.parts],
-            timing=self._make_timing(answer),
+            frame_index=result.place.index,
+            frames_dropped=result.place.dropped,
+            instruments=[region_to_instrument(region) for region in result.found.instruments],
+            parts=[region_to_instrument(region) for region in result.found.parts],
+            timing=self._make_timing(result),
         )
 
-    def _make_timing(self, answer: Answer) -> FrameTiming:
-        frame, segmentation = answer.frame, answer.segmentation
+    def _make_timing(self, result: FrameResult) -> FrameTiming:
+        frame, segmentation = result.frame, result.segmentation
         return FrameTiming(
             received=frame.arrival.received.to_msg(),
-            published=self._node.get_clock().now().to_msg(),
+            published=self._clock.now().to_msg(),
             queue=_duration(frame.queue_s),
             preprocess=_duration(frame.decode_s + segmentation.preprocess_s),
             inference=_duration(segmentation.inference_s),
             postprocess=_duration(segmentation.postprocess_s),
-            geometry=_duration(answer.geometry_s),
+            geometry=_duration(result.geometry_s),
         )
-
-
-class _Views:
-    """Messages of one frame that are made only when somebody wants them."""
-
-    def __init__(
-        self,
-        answer: Answer,
-        array: InstrumentArray,
-        parameters: ParameterTable,
-        camera_info: CameraInfo | None,
-    ) -> None:
-        self._answer = answer
-        self._array = array
-        self._label_set = answer.label_set
-        self._parameters = parameters
-        self._calibration = camera_info
-        self._header = answer.frame.arrival.msg.header
-
-    @cached_property
-    def _picture(self) -> np.ndarray:
-        painted = draw_overlay(
-            self._answer.frame.image,
-            self._answer.segmentation.label_image,
-            self._label_set,
-            alpha=self._parameters['overlay_alpha'],
-        )
-        return draw_instruments(painted, self._answer.found.instruments)
-
-    def make_confidence(self) -> Image | None:
-        confidence = self._answer.segmentation.confidence
-        return None if confidence is None else array_to_image(confidence, 'mono8', self._header)
-
-    def make_color(self) -> Image:
-        colors = self._label_set.colorize(self._answer.segmentation.label_image)
-        return array_to_image(colors, 'rgb8', self._header)
-
-    def make_overlay(self) -> Image:
-        return array_to_image(self._picture, 'rgb8', self._header)
-
-    def make_overlay_jpeg(self) -> CompressedImage:
-        quality = self._parameters['overlay_jpeg_quality']
-        return array_to_compressed(self._picture, self._header, quality)
-
-    def make_markers(self) -> MarkerArray | None:
-        if self._calibration is None:
-            return None
-        return make_instrument_markers(
-            self._array, self._calibration, self._label_set, self._parameters['marker_depth_m']
-        )
-
-    def make_detections(self) -> Any:
-        return vision.make_detections(self._array)
-
-    def make_camera_info(self) -> CameraInfo | None:
-        if self._calibration is None:
-            return None
-        relayed = copy.copy(self._calibration)
-        relayed.header = self._header
-        return relayed
-
-
-def _publish_unless_none(publisher: LifecyclePublisher, make: Callable[[], Any]) -> None:
-    message = make()
-    if message is not None:
-        publisher.publish(message)
 
 
 def _duration(seconds: float) -> DurationMsg:

@@ -147,9 +147,9 @@ class SegmentedBatch:
 
 
 @dataclass(frozen=True)
-class Answer:
+class FrameResult:
     """
-    A frame with its result.
+    A frame with its result, which is published.
 
     :param region: the part of the image that the network saw
     :param place: among the frames of its eye

@@ -20,7 +20,7 @@ import threading
 import time
 
 from surgseg_ros.inference.segmenter import Segmenter
-from surgseg_ros.nodes.segmentation.dropped_frames import FrameLedger
+from surgseg_ros.nodes.segmentation.dropped_frames import DroppedFrames
 from surgseg_ros.nodes.segmentation.frames import PreparedFrame
 from surgseg_ros.nodes.segmentation.frames import SegmentedBatch
 from surgseg_ros.nodes.segmentation.frames import SegmentedFrame
@@ -37,18 +37,18 @@ class InferenceStage:
     not need it any more.
 
     :param segmenter: ready to run
-    :param ledger: learns of the frames that the network failed on
+    :param dropped: learns of the frames that the network failed on
     :param recover: asked after a failed inference, in the thread of :meth:`run`; may return
         another segmenter to go on with
     """
 
-    def __init__(self, segmenter: Segmenter, ledger: FrameLedger, recover: Recover) -> None:
+    def __init__(self, segmenter: Segmenter, dropped: DroppedFrames, recover: Recover) -> None:
         self._segmenter = segmenter
         self.choice = VariantChoice(segmenter)
         """What the next batch is segmented with, where ``branch: auto`` leaves a choice."""
         self._next_segmenter: Segmenter | None = None
         self._exchange_lock = threading.Lock()
-        self._ledger = ledger
+        self._dropped = dropped
         self._recover = recover
         self.failures_in_a_row = 0
         """Inferences that failed since the last that did not."""
@@ -110,7 +110,7 @@ class InferenceStage:
     def _survive(self, prepared: Sequence[PreparedFrame], error: Exception) -> None:
         self.failures_in_a_row += 1
         for item in prepared:
-            self._ledger.reject(item.frame.eye, item.frame.taken, 'inference', error)
+            self._dropped.reject(item.frame.eye, item.frame.taken, 'inference', error)
         segmenter = self._recover(error)
         if segmenter is not None:
             self.exchange(segmenter)

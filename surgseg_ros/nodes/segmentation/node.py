@@ -210,7 +210,6 @@ class SegmentationNode(LifecycleNode):
 
     def _subscribe(self) -> None:
         assert self._pipeline is not None
-        self._pipeline.expect_images()
         self._problem_log.clear()
         self._inputs = {
             eye: CameraInput(self, eye, self._settings, self._pipeline, outputs)
@@ -373,7 +372,7 @@ class SegmentationNode(LifecycleNode):
         )
 
     def _eye_statuses(self, name: str, pipeline: FramePipeline) -> Iterator[DiagnosticStatus]:
-        summaries = {eye: pipeline.summary(eye) for eye in self._outputs}
+        summaries = {eye: pipeline.statistics[eye].summary() for eye in self._outputs}
         notes = find_frame_id_notes({eye: s.frame_id for eye, s in summaries.items()})
         limits = EyeLimits(
             self._settings['input_timeout_s'],
@@ -381,7 +380,7 @@ class SegmentationNode(LifecycleNode):
             self._settings['max_latency_ms'],
         )
         for eye, summary in summaries.items():
-            counts = pipeline.counts(eye)
+            counts = pipeline.slots.counts(eye)
             problems = self._outputs[eye].refused
             if eye in self._inputs:
                 camera = self._inputs[eye]

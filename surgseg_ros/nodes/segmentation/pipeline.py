@@ -12,42 +12,43 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The way of a frame through the segmentation node: slot, decode, segment, publish."""
+"""The two worker threads of the segmentation node: one infers, the other publishes."""
 
 from collections.abc import Mapping
+from queue import SimpleQueue
 import threading
 import time
 
 from rclpy.lifecycle import LifecycleNode
-from sensor_msgs.msg import CompressedImage
-from sensor_msgs.msg import Image
 
 from surgseg_ros.inference.segmenter import Segmenter
+from surgseg_ros.msg import InstrumentArray
 from surgseg_ros.nodes.common.parameters import ParameterTable
-from surgseg_ros.nodes.messages.image_encoding import ImageFormatError
-from surgseg_ros.nodes.segmentation.dropped_frames import FrameLedger
+from surgseg_ros.nodes.common.problem_log import shorten
+from surgseg_ros.nodes.segmentation.dropped_frames import DroppedFrames
 from surgseg_ros.nodes.segmentation.eye_outputs import EyeOutputs
-from surgseg_ros.nodes.segmentation.eye_statistics import EyeSummary
+from surgseg_ros.nodes.segmentation.eye_outputs import PublishedResult
+from surgseg_ros.nodes.segmentation.eye_statistics import EyeStatistics
 from surgseg_ros.nodes.segmentation.frames import ArrivedFrame
-from surgseg_ros.nodes.segmentation.frames import NANOSECONDS
+from surgseg_ros.nodes.segmentation.frames import FrameResult
 from surgseg_ros.nodes.segmentation.frames import SegmentedBatch
-from surgseg_ros.nodes.segmentation.hand_over import HandOver
+from surgseg_ros.nodes.segmentation.frames import SegmentedFrame
 from surgseg_ros.nodes.segmentation.inference_stage import InferenceStage
 from surgseg_ros.nodes.segmentation.inference_stage import Recover
 from surgseg_ros.nodes.segmentation.pairing_statistics import PairingStatistics
 from surgseg_ros.nodes.segmentation.preparation import ImagePreparation
 from surgseg_ros.nodes.segmentation.preparation import stamp_gap_ns
-from surgseg_ros.nodes.segmentation.result_publisher import ResultPublisher
-from surgseg_ros.nodes.segmentation.slots import FrameCounts
+from surgseg_ros.nodes.segmentation.slots import FrameSlots
+from surgseg_ros.nodes.segmentation.slots import Outcome
 from surgseg_ros.nodes.segmentation.slots import TakenFrame
 from surgseg_ros.nodes.segmentation.stereo_stage import StereoStage
 from surgseg_ros.nodes.segmentation.variant_choice import CameraInterval
 from surgseg_ros.nodes.segmentation.variant_choice import VariantState
-
-MAX_BYTES_A_PIXEL = 8
-"""Those of rgba16, the largest encoding that is read."""
+from surgseg_ros.perception.image_quality import ImageQualityMonitor
+from surgseg_ros.perception.image_quality import QualityThresholds
 
 VARIANT_LOG_PERIOD_S = 1.0
+VIEW_ERROR_PERIOD_S = 10.0
 
 
 class FramePipeline:
@@ -80,16 +81,22 @@ class FramePipeline:
         recover: Recover,
         stereo: StereoStage | None = None,
     ) -> None:
+        eyes = list(outputs)
+        self.slots: FrameSlots[ArrivedFrame] = FrameSlots(eyes)
+        self.statistics = {eye: EyeStatistics() for eye in eyes}
+        self.dropped = DroppedFrames(self.slots, self.statistics, node.get_logger())
+        self.interval = CameraInterval(eyes)
         self.stereo = stereo
         self._clock = node.get_clock()
         self._logger = node.get_logger()
+        self._outputs = outputs
         self._parameters = parameters
-        self._interval = CameraInterval(list(outputs))
-        self._ledger = FrameLedger(list(outputs), node.get_logger())
-        self._preparation = ImagePreparation(self._clock, list(outputs), parameters, self._ledger)
-        self._inference = InferenceStage(segmenter, self._ledger, recover)
-        self._finished: HandOver[SegmentedBatch] = HandOver()
-        self._publisher = ResultPublisher(node, outputs, parameters, self._ledger)
+        self._preparation = ImagePreparation(self._clock, eyes, parameters, self.dropped)
+        self._inference = InferenceStage(segmenter, self.dropped, recover)
+        self._quality = {eye: ImageQualityMonitor() for eye in eyes}
+        # The inference thread acquires this before each batch, the other one gives it back.
+        self._may_begin = threading.Semaphore()
+        self._segmented: SimpleQueue[SegmentedBatch | None] = SimpleQueue()
         self._workers = [
             threading.Thread(target=self._infer, name='inference', daemon=True),
             threading.Thread(target=self._publish, name='publication', daemon=True),
@@ -102,7 +109,7 @@ class FramePipeline:
 
     def stop(self) -> None:
         """Wait until the batches at work are published; frames in the slots are dropped."""
-        self._ledger.slots.close()
+        self.slots.close()
         for worker in self._workers:
             worker.join()
         self._inference.finish_exchange()
@@ -110,36 +117,6 @@ class FramePipeline:
     def exchange(self, segmenter: Segmenter) -> None:
         """Go on with another segmenter after the present batch; the old one is then closed."""
         self._inference.exchange(segmenter)
-
-    def expect_images(self) -> None:
-        """Note that the cameras are listened to from now on."""
-        for statistics in self._ledger.statistics.values():
-            statistics.expect_images()
-
-    def submit(self, eye: str, msg: Image | CompressedImage) -> None:
-        """Leave the newest image of an eye; returns at once."""
-        self._ledger.statistics[eye].record_image()
-        try:
-            _check_stamp(msg)
-            _check_load(msg, self._parameters['max_image_pixels'])
-        except ImageFormatError as error:
-            self._ledger.refuse(eye, error.cause, error)
-            return
-        arrival = ArrivedFrame(msg, self._clock.now(), time.monotonic())
-        self._interval.note(eye, arrival.received_s)
-        self._ledger.slots.put(eye, arrival)
-
-    def record_loss(self, eye: str, count: int) -> None:
-        """Note that the transport lost images of an eye."""
-        self._ledger.statistics[eye].record_loss(count)
-
-    def counts(self, eye: str) -> FrameCounts:
-        """Return the frame counters of an eye."""
-        return self._ledger.slots.counts(eye)
-
-    def summary(self, eye: str) -> EyeSummary:
-        """Return the statistics of an eye."""
-        return self._ledger.statistics[eye].summary()
 
     @property
     def pairing(self) -> PairingStatistics:
@@ -157,27 +134,70 @@ class FramePipeline:
         return self._inference.failures_in_a_row
 
     def _infer(self) -> None:
+        """Segment one batch after the other, until the slots are closed."""
         try:
             while taken := self._take():
                 self._inference.finish_exchange()
                 batch = self._inference.run(self._preparation.prepare(taken))
-                if batch is not None:
-                    self._finished.put(batch)
+                if batch is None:
+                    self._may_begin.release()
+                else:
+                    self._segmented.put(batch)
         finally:
-            self._finished.close()
+            self._segmented.put(None)
 
     def _take(self) -> dict[str, TakenFrame[ArrivedFrame]]:
         """Wait until the network may begin, then for frames; empty once the slots are closed."""
-        self._finished.wait_until_free(alone=self._inference.needs_all_cores)
-        return self._ledger.slots.take(self._pair_wait_s, self._belong_together)
+        self._may_begin.acquire()
+        return self.slots.take(self._pair_wait_s, self._belong_together)
+
+    def _pair_wait_s(self) -> float:
+        return float(self._parameters['pair_wait_ms'] / 1e3)
+
+    def _belong_together(self, frames: Mapping[str, ArrivedFrame]) -> bool:
+        tolerance_ns = self._parameters['pair_tolerance_ms'] * 1e6
+        return bool(stamp_gap_ns(list(frames.values())) <= tolerance_ns)
 
     def _publish(self) -> None:
-        while batch := self._finished.take():
-            results = self._publisher.publish_results(batch)
-            self._judge_latency(batch)
-            if self.stereo is not None:
-                self.stereo.process([answer for answer, _ in results])
-            self._publisher.follow_up(results)
+        """Publish one batch after the other, until no more comes."""
+        while (batch := self._segmented.get()) is not None:
+            # Read before the inference thread, once it may go on, can exchange the network.
+            is_alone = self._inference.needs_all_cores
+            if not is_alone:
+                self._may_begin.release()
+            self._publish_batch(batch)
+            if is_alone:
+                self._may_begin.release()
+
+    def _publish_batch(self, batch: SegmentedBatch) -> None:
+        """Publish what trackers wait for, of all eyes; then what nobody waits for."""
+        results = [
+            result for frame in batch.frames if (result := self._publish_result(frame, batch))
+        ]
+        self._judge_latency(batch)
+        if self.stereo is not None:
+            self.stereo.process([result for result, _ in results])
+        for published in results:
+            self._follow_up(*published)
+
+    def _publish_result(
+        self, segmented: SegmentedFrame, batch: SegmentedBatch
+    ) -> PublishedResult | None:
+        """Publish the result of a frame; ``None``, and the frame is rejected, if that fails."""
+        frame = segmented.frame
+        try:
+            place = self.slots.place(frame.eye, frame.taken)
+            published = self._outputs[frame.eye].publish_result(segmented, batch, place)
+        except Exception as error:  # A failed publication must not end the worker.
+            self.dropped.reject(frame.eye, frame.taken, 'publication', error)
+            return None
+        latency_s = time.monotonic() - frame.arrival.received_s
+        age_ms = frame.arrival.age_ms(self._clock)
+        statistics = self.statistics[frame.eye]
+        statistics.record_result(latency_s, age_ms)
+        statistics.record_header(frame.arrival.msg.header.frame_id, age_ms is not None)
+        self.slots.finish(frame.eye, frame.taken, Outcome.PROCESSED)
+        return published
 
     def _judge_latency(self, batch: SegmentedBatch) -> None:
         """Let the next batches keep the deadline."""
@@ -190,7 +210,7 @@ class FramePipeline:
             batch.segment_s,
             now_s - batch.taken_s,
             deadline_s,
-            self._interval.seconds,
+            self.interval.seconds,
         )
         if changed:
             self._logger.info(
@@ -198,29 +218,26 @@ class FramePipeline:
                 throttle_duration_sec=VARIANT_LOG_PERIOD_S,
             )
 
-    def _pair_wait_s(self) -> float:
-        return float(self._parameters['pair_wait_ms'] / 1e3)
+    def _follow_up(self, result: FrameResult, array: InstrumentArray) -> None:
+        """Publish views for people, and judge the image."""
+        eye = result.frame.eye
+        try:
+            for name, error in self._outputs[eye].publish_views(result, array):
+                self._log_failure(f'{eye}: {name} cannot be published', error)
+            self._judge_image(result)
+        except Exception as error:  # The result is out, and the next one is due.
+            self._log_failure(f'{eye}: cannot follow up a result', error)
 
-    def _belong_together(self, frames: Mapping[str, ArrivedFrame]) -> bool:
-        tolerance_ns = self._parameters['pair_tolerance_ms'] * 1e6
-        return bool(stamp_gap_ns(list(frames.values())) <= tolerance_ns)
+    def _judge_image(self, result: FrameResult) -> None:
+        eye = result.frame.eye
+        part = result.region.cut(result.frame.image)
+        received_s = result.frame.arrival.received_s
+        report = self._quality[eye].check(part, received_s, self._quality_thresholds())
+        self.statistics[eye].record_quality(report)
 
+    def _quality_thresholds(self) -> QualityThresholds:
+        names = ('black_below', 'overexposed_above', 'frozen_after_s', 'blurred_below')
+        return QualityThresholds(**{name: self._parameters[f'quality.{name}'] for name in names})
 
-def _check_stamp(msg: Image | CompressedImage) -> None:
-    stamp = msg.header.stamp
-    if stamp.sec < 0 or stamp.nanosec >= NANOSECONDS:
-        raise ImageFormatError(
-            'stamp',
-            f'the stamp is no time: {stamp.sec} s, {stamp.nanosec} ns; '
-            'nanoseconds go from 0 to 999999999',
-        )
-
-
-def _check_load(msg: Image | CompressedImage, max_pixels: int) -> None:
-    """Refuse at once what must not even wait in the slot."""
-    if len(msg.data) > max_pixels * MAX_BYTES_A_PIXEL:
-        raise ImageFormatError(
-            'too_large',
-            f'the image has {len(msg.data)} bytes, more than {MAX_BYTES_A_PIXEL} for each of '
-            f'max_image_pixels ({max_pixels})',
-        )
+    def _log_failure(self, what: str, error: Exception) -> None:
+        self._logger.error(f'{what}: {shorten(error)}', throttle_duration_sec=VIEW_ERROR_PERIOD_S)

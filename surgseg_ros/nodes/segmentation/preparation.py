@@ -32,7 +32,7 @@ from surgseg_ros.nodes.common.parameters import ParameterTable
 from surgseg_ros.nodes.messages.compressed_images import compressed_to_array
 from surgseg_ros.nodes.messages.image_encoding import ImageFormatError
 from surgseg_ros.nodes.messages.images import image_to_array
-from surgseg_ros.nodes.segmentation.dropped_frames import FrameLedger
+from surgseg_ros.nodes.segmentation.dropped_frames import DroppedFrames
 from surgseg_ros.nodes.segmentation.frames import ArrivedFrame
 from surgseg_ros.nodes.segmentation.frames import DecodedFrame
 from surgseg_ros.nodes.segmentation.frames import PreparedFrame
@@ -47,7 +47,7 @@ class ImagePreparation:
     :param clock: of the node
     :param eyes: names of the eyes
     :param parameters: read anew for every frame: ``crop`` and ``max_...``
-    :param ledger: learns of the frames that are dropped
+    :param dropped: learns of the frames that are dropped
     """
 
     def __init__(
@@ -55,11 +55,11 @@ class ImagePreparation:
         clock: Clock,
         eyes: Sequence[str],
         parameters: ParameterTable,
-        ledger: FrameLedger,
+        dropped: DroppedFrames,
     ) -> None:
         self._clock = clock
         self._parameters = parameters
-        self._ledger = ledger
+        self._dropped = dropped
         self._border_finders = {eye: BorderFinder() for eye in eyes}
         self.pairing = PairingStatistics()
 
@@ -81,9 +81,9 @@ class ImagePreparation:
         try:
             return None if self._drop_stale(eye, taken) else self._decode(eye, taken)
         except ImageFormatError as error:
-            self._ledger.reject(eye, taken, error.cause, error)
+            self._dropped.reject(eye, taken, error.cause, error)
         except Exception as error:  # The worker outlives whatever a camera sends.
-            self._ledger.reject(eye, taken, 'decoding', error)
+            self._dropped.reject(eye, taken, 'decoding', error)
         return None
 
     def _drop_stale(self, eye: str, taken: TakenFrame[ArrivedFrame]) -> bool:
@@ -91,7 +91,7 @@ class ImagePreparation:
         age_ms = taken.content.age_ms(self._clock)
         if limit_ms == 0.0 or age_ms is None or age_ms <= limit_ms:
             return False
-        self._ledger.drop_stale(eye, taken, age_ms, limit_ms)
+        self._dropped.drop_stale(eye, taken, age_ms, limit_ms)
         return True
 
     def _decode(self, eye: str, taken: TakenFrame[ArrivedFrame]) -> DecodedFrame:
@@ -111,7 +111,7 @@ class ImagePreparation:
         try:
             return crop.select_region(frame.image, self._border_finders[frame.eye])
         except Exception as error:  # The worker outlives whatever an image shows.
-            self._ledger.reject(frame.eye, frame.taken, 'crop', error)
+            self._dropped.reject(frame.eye, frame.taken, 'crop', error)
             return None
 
 

@@ -27,7 +27,7 @@ from surgseg_ros.nodes.common.parameters import ParameterTable
 from surgseg_ros.nodes.common.problem_log import shorten
 from surgseg_ros.nodes.messages.stereo import make_stereo_instrument
 from surgseg_ros.nodes.segmentation.eye_outputs import EyeOutputs
-from surgseg_ros.nodes.segmentation.frames import Answer
+from surgseg_ros.nodes.segmentation.frames import FrameResult
 from surgseg_ros.nodes.segmentation.frames import NANOSECONDS
 from surgseg_ros.nodes.segmentation.parameters import OFF
 from surgseg_ros.nodes.segmentation.parameters import RAW
@@ -74,18 +74,18 @@ class StereoStage:
         self._parameters = parameters
         self._calibrations = StereoCalibrationSource()
         self._motion: dict[str, ImageMotion] = {}
-        self._waiting: dict[str, tuple[Answer, EyeView]] = {}
+        self._waiting: dict[str, tuple[FrameResult, EyeView]] = {}
         self.statistics = StereoStatistics()
 
-    def process(self, answers: Sequence[Answer]) -> None:
+    def process(self, results: Sequence[FrameResult]) -> None:
         """Take the newest results of one eye or both, and publish what they give together."""
         if self._parameters['stereo'] == OFF:
             self._waiting.clear()
             self.statistics.record_problem('off', is_fault=False)
             return
         try:
-            for answer in answers:
-                self._keep(answer)
+            for result in results:
+                self._keep(result)
             if len(self._waiting) == len(EYES):
                 self._locate()
         except CalibrationError as error:
@@ -96,24 +96,24 @@ class StereoStage:
                 f'stereo: no positions: {shorten(error)}', throttle_duration_sec=ERROR_PERIOD_S
             )
 
-    def _keep(self, answer: Answer) -> None:
+    def _keep(self, result: FrameResult) -> None:
         """Let a result wait for its partner in place of an older one."""
-        eye = answer.frame.eye
-        size = size_of(answer.frame.image)
+        eye = result.frame.eye
+        size = size_of(result.frame.image)
         if eye not in self._motion or self._motion[eye].image_size != size:
             self._motion[eye] = ImageMotion(size)
-        instruments = answer.found.instruments
-        stamp_s = answer.frame.arrival.stamp_ns / NANOSECONDS
+        instruments = result.found.instruments
+        stamp_s = result.frame.arrival.stamp_ns / NANOSECONDS
         motions = self._motion[eye].update(stamp_s, instruments)
         if eye in self._waiting:
             self.statistics.record_unsynchronized()
-        view = EyeView(answer.segmentation.label_image, instruments, motions)
-        self._waiting[eye] = answer, view
+        view = EyeView(result.segmentation.label_image, instruments, motions)
+        self._waiting[eye] = result, view
 
     def _locate(self) -> None:
-        (left_answer, left_view), (right_answer, right_view) = (self._waiting[eye] for eye in EYES)
-        answers = left_answer, right_answer
-        stamps = [answer.frame.arrival.stamp_ns for answer in answers]
+        (left_result, left_view), (right_result, right_view) = (self._waiting[eye] for eye in EYES)
+        results = left_result, right_result
+        stamps = [result.frame.arrival.stamp_ns for result in results]
         gap_s = (stamps[1] - stamps[0]) / NANOSECONDS
         if abs(gap_s) > self._parameters['stereo_sync_tolerance_ms'] / 1e3:
             # The older one will find no partner any more.
@@ -123,23 +123,23 @@ class StereoStage:
             return
         self._waiting.clear()
         start_s = time.monotonic()
-        calibration = self._calibrate(answers)
+        calibration = self._calibrate(results)
         if calibration is None:
             return
         found = locate_instruments(left_view, right_view, calibration, self._options(), gap_s)
-        left, right = (answer.frame.arrival.msg.header for answer in answers)
+        left, right = (result.frame.arrival.msg.header for result in results)
         processing_s = time.monotonic() - start_s
         array = StereoInstrumentArray(
             header=left,
             right_header=right,
             stamp_gap=gap_s,
             baseline=calibration.baseline,
-            model=answers[0].model,
+            model=results[0].model,
             processing=Duration(seconds=processing_s).to_msg(),
             pair_index=self.statistics.pairs,
             instruments=[make_stereo_instrument(item) for item in found],
         )
-        self._outputs.publish(array, answers[0].label_set)
+        self._outputs.publish(array, results[0].label_set)
         self.statistics.record_pair(len(found), processing_s)
 
     def _tell_gap(self, gap_s: float) -> None:
@@ -152,7 +152,7 @@ class StereoStage:
                 is_fault=True,
             )
 
-    def _calibrate(self, answers: Sequence[Answer]) -> StereoCalibration | None:
+    def _calibrate(self, results: Sequence[FrameResult]) -> StereoCalibration | None:
         """Return the calibration, ``None`` while an eye has sent none."""
         infos = {eye: self._eyes[eye].camera_info for eye in EYES}
         known = {eye: info for eye, info in infos.items() if info is not None}
@@ -163,7 +163,7 @@ class StereoStage:
                 is_fault=False,
             )
             return None
-        sizes = [size_of(answer.frame.image) for answer in answers]
+        sizes = [size_of(result.frame.image) for result in results]
         if sizes[0] != sizes[1]:
             raise CalibrationError(
                 'the images of the left eye have {}x{} px, those of the right eye {}x{}; both '

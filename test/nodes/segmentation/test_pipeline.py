@@ -34,6 +34,7 @@ from surgseg_ros.inference.segmenter import Segmenter  # noqa: E402
 from surgseg_ros.nodes.common.parameters import ParameterTable  # noqa: E402
 from surgseg_ros.nodes.common.problem_log import LONGEST_TEXT  # noqa: E402
 from surgseg_ros.nodes.messages.images import array_to_image  # noqa: E402
+from surgseg_ros.nodes.segmentation.camera_input import CameraInput  # noqa: E402
 from surgseg_ros.nodes.segmentation.eye_outputs import EyeOutputs  # noqa: E402
 from surgseg_ros.nodes.segmentation.node import SegmentationNode  # noqa: E402
 from surgseg_ros.nodes.segmentation.parameters import PARAMETERS  # noqa: E402
@@ -91,13 +92,14 @@ class GatedOutputs(EyeOutputs):
         self.published = []
         self.failure: Exception | None = None
 
-    def publish_result(self, answer):
+    def publish_result(self, *arguments):
         self.arrived += 1
         assert self.gate.acquire(timeout=TIMEOUT_S)
         if self.failure is not None:
             raise self.failure
-        self.published.append(super().publish_result(answer))
-        return self.published[-1]
+        result, array = super().publish_result(*arguments)
+        self.published.append(array)
+        return result, array
 
     def let_through(self, count=1):
         self.gate.release(count)
@@ -105,7 +107,7 @@ class GatedOutputs(EyeOutputs):
 
 @pytest.fixture
 def build(context):
-    """Return a function that starts a pipeline of one eye."""
+    """Return a function that starts a pipeline of one eye, with its camera."""
     running = []
 
     def start(segmenter, recover=lambda error: None, make_outputs=EyeOutputs):
@@ -115,7 +117,7 @@ def build(context):
         pipeline = FramePipeline(node, segmenter, {'left': outputs}, table, recover)
         pipeline.start()
         running.append((node, pipeline, outputs))
-        return pipeline, outputs, node
+        return CameraInput(node, 'left', table, pipeline, outputs), pipeline, outputs, node
 
     yield start
     for node, pipeline, outputs in running:
@@ -131,8 +133,8 @@ def start_pipeline(build, red_checkpoint):
 
     def start(recover=lambda error: None):
         segmenter = FailingSegmenter(red_checkpoint, 'cpu', backend='torch')
-        pipeline, _, node = build(segmenter, recover)
-        return pipeline, segmenter, node
+        camera, pipeline, *_ = build(segmenter, recover)
+        return pipeline, camera, segmenter
 
     return start
 
@@ -143,8 +145,8 @@ def start_gated(build, red_checkpoint):
 
     def start(kind):
         segmenter = kind(red_checkpoint, 'cpu')
-        pipeline, outputs, _ = build(segmenter, make_outputs=GatedOutputs)
-        return pipeline, outputs, segmenter
+        camera, pipeline, outputs, _ = build(segmenter, make_outputs=GatedOutputs)
+        return pipeline, camera, outputs, segmenter
 
     return start
 
@@ -160,19 +162,24 @@ def wait_for(condition: Callable[[], object]):
         time.sleep(0.005)
 
 
-def submit(pipeline, msg):
-    """Submit a frame and wait until the worker is done with it."""
-    pipeline.submit('left', msg)
-    wait_for(lambda: pipeline.counts('left').pending == 0)
-    return pipeline.counts('left')
+def wait_until_done(pipeline):
+    """Wait until the workers are done with all frames, and return the counters."""
+    wait_for(lambda: pipeline.slots.counts('left').pending == 0)
+    return pipeline.slots.counts('left')
+
+
+def process(camera, pipeline):
+    """Receive a frame and wait until the workers are done with it."""
+    camera.receive(make_frame())
+    return wait_until_done(pipeline)
 
 
 def test_failed_inferences_are_counted_and_survived(start_pipeline):
-    pipeline, *_ = start_pipeline()
+    pipeline, camera, _ = start_pipeline()
     for number in (1, 2, 3):
-        assert submit(pipeline, make_frame()).rejected == number
+        assert process(camera, pipeline).rejected == number
     assert pipeline.failures_in_a_row == 3
-    summary = pipeline.summary('left')
+    summary = pipeline.statistics['left'].summary()
     assert summary.rejected == {'inference': 3}
     assert summary.last_error.startswith('RuntimeError: CUDA error')
     assert len(summary.last_error) < LONGEST_TEXT + 10
@@ -180,35 +187,35 @@ def test_failed_inferences_are_counted_and_survived(start_pipeline):
 
 def test_a_replacement_goes_on_after_a_failure(start_pipeline, red_checkpoint):
     replacements = [Segmenter(red_checkpoint, 'cpu', backend='torch')]
-    pipeline, failed, _ = start_pipeline(
+    pipeline, camera, failed = start_pipeline(
         lambda error: replacements.pop() if replacements else None
     )
-    assert submit(pipeline, make_frame()).rejected == 1
-    counts = submit(pipeline, make_frame())
+    assert process(camera, pipeline).rejected == 1
+    counts = process(camera, pipeline)
     assert (counts.processed, counts.rejected) == (1, 1)
     assert pipeline.failures_in_a_row == 0
     assert failed.closed
 
 
 def test_a_frame_with_an_impossible_stamp_never_waits(start_pipeline):
-    pipeline, *_ = start_pipeline()
+    pipeline, camera, _ = start_pipeline()
     for sec, nanosec in ((-1, 0), (0, 1_000_000_000)):
         msg = make_frame()
         msg.header.stamp.sec, msg.header.stamp.nanosec = sec, nanosec
-        pipeline.submit('left', msg)
-    assert pipeline.summary('left').rejected == {'stamp': 2}
-    assert pipeline.counts('left').rejected == 2
+        camera.receive(msg)
+    assert pipeline.statistics['left'].summary().rejected == {'stamp': 2}
+    assert pipeline.slots.counts('left').rejected == 2
 
 
-def test_a_frame_of_endless_data_never_waits(start_pipeline):
-    pipeline, _, node = start_pipeline()
+def test_a_frame_of_endless_data_never_waits(build, red_checkpoint):
+    camera, pipeline, _, node = build(Segmenter(red_checkpoint, 'cpu', backend='torch'))
     node.set_parameters([Parameter('max_image_pixels', value=10)])
-    pipeline.submit('left', Image(width=1, height=1, step=3, encoding='rgb8', data=bytes(81)))
-    assert pipeline.summary('left').rejected == {'too_large': 1}
+    camera.receive(Image(width=1, height=1, step=3, encoding='rgb8', data=bytes(81)))
+    assert pipeline.statistics['left'].summary().rejected == {'too_large': 1}
 
 
-def hold_one_result(pipeline, outputs):
-    pipeline.submit('left', make_frame())
+def hold_one_result(camera, outputs):
+    camera.receive(make_frame())
     wait_for(lambda: outputs.arrived == 1)
 
 
@@ -217,73 +224,88 @@ def places(outputs):
 
 
 def test_the_next_batch_is_inferred_while_the_last_one_is_published(start_gated):
-    pipeline, outputs, segmenter = start_gated(GpuSegmenter)
-    hold_one_result(pipeline, outputs)
-    pipeline.submit('left', make_frame())
+    pipeline, camera, outputs, segmenter = start_gated(GpuSegmenter)
+    hold_one_result(camera, outputs)
+    camera.receive(make_frame())
     wait_for(lambda: segmenter.runs == 2)
     # One finished batch waits; the network does not begin with what would wait behind it.
-    pipeline.submit('left', make_frame())
-    pipeline.submit('left', make_frame())
-    counts = pipeline.counts('left')
+    camera.receive(make_frame())
+    camera.receive(make_frame())
+    counts = pipeline.slots.counts('left')
     assert (counts.received, counts.replaced, counts.pending) == (4, 1, 3)
     outputs.let_through(3)
-    wait_for(lambda: pipeline.counts('left').pending == 0)
+    wait_until_done(pipeline)
     assert places(outputs) == [(0, 0), (1, 0), (2, 1)]
 
 
+def test_overlapping_batches_keep_the_order_of_the_frames(start_gated):
+    pipeline, camera, outputs, _ = start_gated(GpuSegmenter)
+    outputs.let_through(200)
+    for number in range(200):
+        msg = make_frame()
+        msg.header.stamp.sec = number + 1
+        camera.receive(msg)
+    counts = wait_until_done(pipeline)
+    stamps = [array.header.stamp.sec for array in outputs.published]
+    assert counts.processed == len(stamps)
+    assert stamps == sorted(set(stamps))
+    assert stamps[-1] == 200
+    assert [index for index, _ in places(outputs)] == list(range(len(stamps)))
+
+
 def test_on_the_cpu_a_batch_is_published_before_the_next_one_begins(start_gated):
-    pipeline, outputs, segmenter = start_gated(CountingSegmenter)
-    hold_one_result(pipeline, outputs)
-    pipeline.submit('left', make_frame())
-    pipeline.submit('left', make_frame())
-    assert pipeline.counts('left').replaced == 1
+    pipeline, camera, outputs, segmenter = start_gated(CountingSegmenter)
+    hold_one_result(camera, outputs)
+    camera.receive(make_frame())
+    camera.receive(make_frame())
+    assert pipeline.slots.counts('left').replaced == 1
     assert segmenter.runs == 1
     outputs.let_through(2)
-    wait_for(lambda: pipeline.counts('left').pending == 0)
+    wait_until_done(pipeline)
     assert places(outputs) == [(0, 0), (1, 1)]
 
 
 def test_a_result_names_its_network_which_may_be_closed_by_then(
     start_gated, red_checkpoint, tmp_path
 ):
-    pipeline, outputs, old = start_gated(GpuSegmenter)
-    hold_one_result(pipeline, outputs)
+    pipeline, camera, outputs, old = start_gated(GpuSegmenter)
+    hold_one_result(camera, outputs)
     new = GpuSegmenter(shutil.copy(red_checkpoint, tmp_path / 'new.safetensors'), 'cpu')
     pipeline.exchange(new)
-    pipeline.submit('left', make_frame())
+    camera.receive(make_frame())
     wait_for(lambda: new.runs == 1)
     assert old.closed
     outputs.let_through(2)
-    wait_for(lambda: pipeline.counts('left').pending == 0)
+    wait_until_done(pipeline)
     names = [array.model for array in outputs.published]
     assert names == [old.checkpoint_name, new.checkpoint_name]
     assert not new.closed
 
 
 def test_the_batches_at_work_are_published_before_the_end(start_gated):
-    pipeline, outputs, segmenter = start_gated(GpuSegmenter)
-    hold_one_result(pipeline, outputs)
-    pipeline.submit('left', make_frame())
+    pipeline, camera, outputs, segmenter = start_gated(GpuSegmenter)
+    hold_one_result(camera, outputs)
+    camera.receive(make_frame())
     wait_for(lambda: segmenter.runs == 2)
-    pipeline.submit('left', make_frame())
+    camera.receive(make_frame())
     end = threading.Thread(target=pipeline.stop)
     end.start()
-    wait_for(lambda: pipeline.counts('left').stale == 1)
+    wait_for(lambda: pipeline.slots.counts('left').stale == 1)
     outputs.let_through(2)
     end.join(TIMEOUT_S)
     assert not end.is_alive()
     assert places(outputs) == [(0, 0), (1, 0)]
-    assert pipeline.counts('left').pending == 0
+    assert pipeline.slots.counts('left').pending == 0
 
 
 def test_a_failed_publication_is_a_rejection(start_gated):
-    pipeline, outputs, _ = start_gated(CountingSegmenter)
+    pipeline, camera, outputs, _ = start_gated(CountingSegmenter)
     outputs.let_through(2)
     outputs.failure = RuntimeError('the publisher is gone')
-    assert submit(pipeline, make_frame()).rejected == 1
-    assert pipeline.summary('left').rejected == {'publication': 1}
+    assert process(camera, pipeline).rejected == 1
+    assert pipeline.statistics['left'].summary().rejected == {'publication': 1}
     outputs.failure = None
-    submit(pipeline, make_frame())
+    process(camera, pipeline)
     assert places(outputs) == [(0, 1)]
 
 
