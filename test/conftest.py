@@ -12,7 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Checkpoints that several test folders use."""
+"""What several test folders use: checkpoints, and texts to compare with."""
+
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -21,6 +24,43 @@ from surgseg_ros.inference.checkpoints import CheckpointInfo
 from surgseg_ros.inference.checkpoints import save_checkpoint
 from surgseg_ros.inference.conversion_cache import DIRECTORY_VARIABLE
 from surgseg_ros.models import create_model
+
+GOLDEN = Path(__file__).resolve().parent / 'golden'
+UPDATE_GOLDEN = '--update-golden'
+
+CheckGolden = Callable[[str, str], None]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        UPDATE_GOLDEN,
+        action='store_true',
+        help='run only the tests that compare with test/golden, and rewrite its files',
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption(UPDATE_GOLDEN):
+        items[:] = [item for item in items if 'check_golden' in getattr(item, 'fixturenames', ())]
+
+
+@pytest.fixture(scope='session')
+def check_golden(request: pytest.FixtureRequest) -> CheckGolden:
+    """Return ``check(name, text)``, which compares a text with a file in ``test/golden``."""
+    update = request.config.getoption(UPDATE_GOLDEN)
+
+    def check(name: str, text: str) -> None:
+        path = GOLDEN / name
+        if update:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding='utf-8')
+        known = path.read_text(encoding='utf-8') if path.exists() else ''
+        assert text == known, (
+            f'an interface differs from test/golden/{name}; if that is what you want: '
+            f'make test PYTEST_ARGS={UPDATE_GOLDEN}, and commit the difference'
+        )
+
+    return check
 
 
 @pytest.fixture(scope='session', autouse=True)

@@ -23,6 +23,8 @@ import cv2
 from diagnostic_msgs.msg import DiagnosticArray
 from diagnostic_msgs.msg import DiagnosticStatus
 from diagnostic_msgs.msg import KeyValue
+from graph import describe_interface
+from graph import endpoints
 from node_process import wait_until
 import numpy as np
 import pytest
@@ -286,6 +288,20 @@ def check_pictures(folder):
     while video.read()[0]:
         frames += 1
     assert frames == FRAMES
+
+
+def test_the_recorder_has_its_topics(station, rig, recorder, check_golden):
+    wait_until(rig.connected, DEADLINE_S, 'the subscriptions of the recorder')
+
+    def heard():
+        graph = endpoints(station.node, 'demo_recorder', station.namespace)
+        return {name for access, name, _ in graph if access == 'subscribe'}
+
+    publishers = [rig.diagnostics, rig.positions, *rig.publishers.values()]
+    wanted = {publisher.topic_name for publisher in publishers}
+    wait_until(lambda: wanted <= heard(), DEADLINE_S, 'the topics of the recorder')
+    interface = describe_interface(station, 'demo_recorder', station.namespace)
+    check_golden('topics/demo_recorder.txt', interface)
 
 
 def test_the_recorder_ends_by_itself_after_its_duration(rig, start_node, folder):

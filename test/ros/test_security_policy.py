@@ -12,9 +12,13 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The SROS 2 policy: it permits what the nodes have, name by name, and nothing more."""
+"""
+What the nodes have in the graph: topics and services with types and QoS.
 
-from collections.abc import Callable
+They are those of ``test/golden``, and the SROS 2 policy permits them, name by name, and nothing
+more.
+"""
+
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib.util import find_spec
@@ -22,10 +26,12 @@ from pathlib import Path
 import xml.etree.ElementTree as ET
 
 import cv2
+from graph import describe_interface
+from graph import endpoints
+from graph import VISION_TOPICS
 from node_process import wait_until
 import numpy as np
 import pytest
-from rclpy.node import Node
 from rig import parameters_for
 from sensor_msgs.msg import Image
 
@@ -33,7 +39,6 @@ from surgseg_ros.nodes.messages import vision
 
 POLICY = Path(__file__).resolve().parents[2] / 'config' / 'sros2_policy.xml'
 DISCOVERY_TIMEOUT_S = 30.0
-VISION_TOPICS = ('label_info', 'detections')
 CALIBRATION = """
 image_width: 64
 image_height: 48
@@ -83,26 +88,9 @@ def permitted_here(node: str) -> set[Rule]:
     return rules
 
 
-def used(observer: Node, node: str, namespace: str) -> set[Rule]:
-    """Return what a node has in the graph, as if it were in the root namespace."""
-    if (node, namespace) not in observer.get_node_names_and_namespaces():
-        return set()
-    questions: dict[str, Callable[[str, str], list[tuple[str, list[str]]]]] = {
-        'publish': observer.get_publisher_names_and_types_by_node,
-        'subscribe': observer.get_subscriber_names_and_types_by_node,
-        'reply': observer.get_service_names_and_types_by_node,
-        'request': observer.get_client_names_and_types_by_node,
-    }
-    return {
-        (access, name.removeprefix(namespace))
-        for access, ask in questions.items()
-        for name, _ in ask(node, namespace)
-    }
-
-
 @pytest.fixture
-def check(station, start_node):
-    """Return a function that compares the policy of a node with some of them in the graph."""
+def check(station, start_node, check_golden):
+    """Return a function that compares policy and golden file of a node with some in the graph."""
 
     def check(node: str, ready: str, *runs: dict[str, object]) -> None:
         namespaces = [f'{station.namespace}/run_{number}' for number in range(len(runs))]
@@ -114,12 +102,17 @@ def check(station, start_node):
             process.wait_for_output(ready)
 
         def in_graph() -> set[Rule]:
-            return set().union(*(used(station.node, node, space) for space in namespaces))
+            return {
+                (access, name.removeprefix(namespace))
+                for namespace in namespaces
+                for access, name, _ in endpoints(station.node, node, namespace)
+            }
 
         permitted = permitted_here(node)
         with suppress(AssertionError):  # That of the sets says more.
             wait_until(lambda: in_graph() == permitted, DISCOVERY_TIMEOUT_S, 'the graph')
         assert in_graph() == permitted
+        check_golden(f'topics/{node}.txt', describe_interface(station, node, *namespaces))
 
     return check
 
