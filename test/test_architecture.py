@@ -25,6 +25,7 @@ import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PACKAGE = CHECKOUT / 'surgseg_ros'
+PAGE = CHECKOUT / 'docs' / 'architecture.md'
 LICENCE_LINE = '# Licensed under the Apache License, Version 2.0 (the "License");'
 
 ALLOWED_IMPORTS = {
@@ -93,6 +94,12 @@ def owner_of(path: Path) -> str:
     return path.relative_to(PACKAGE).with_suffix('').parts[0]
 
 
+def rooms_imported_by(path: Path) -> set[str]:
+    """Return the other rooms that a module imports."""
+    imported = {name.split('.')[1] for name in imports_of(path) if name.startswith('surgseg_ros.')}
+    return imported & set(ALLOWED_IMPORTS) - {owner_of(path)}
+
+
 def test_imports_are_found_in_every_form():
     tree = ast.parse('import a.b\nfrom c import d\nfrom . import e\nfrom ..f import g\n')
     assert list(find_imports(tree, 'p.q.r')) == ['a.b', 'c.d', 'p.q.e', 'p.f.g']
@@ -113,8 +120,7 @@ def test_no_rule_allows_a_circle():
 @pytest.mark.parametrize('path', modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_go_one_way(path):
     owner = owner_of(path)
-    imported = {name.split('.')[1] for name in imports_of(path) if name.startswith('surgseg_ros.')}
-    forbidden = imported & set(ALLOWED_IMPORTS) - ALLOWED_IMPORTS[owner] - {owner}
+    forbidden = rooms_imported_by(path) - ALLOWED_IMPORTS[owner]
     assert not forbidden, f'{owner} must not import {sorted(forbidden)}'
 
 
@@ -212,3 +218,33 @@ def test_every_room_has_a_map(folder):
     assert rooms <= named
     gone = named - rooms - {path.stem for path in folder.glob('*.py')}
     assert not gone, f'the map in __init__.py names {sorted(gone)}, which is not there'
+
+
+def drawn_arrows() -> dict[str, set[str]]:
+    """Return the rooms that each room points to in the first chart of the page."""
+    chart = re.findall(r'^```mermaid\n(.*?)^```$', PAGE.read_text('utf-8'), re.M | re.DOTALL)[0]
+    arrows: dict[str, set[str]] = {}
+    for line in chart.splitlines()[1:]:
+        start, end = line.strip().split(' --> ')
+        arrows.setdefault(start, set()).update(end.split(' & '))
+    return arrows
+
+
+def reached_from(room: str, arrows: dict[str, set[str]]) -> set[str]:
+    below = arrows.get(room, set())
+    return below.union(*(reached_from(other, arrows) for other in below))
+
+
+def test_the_chart_is_that_of_the_imports():
+    arrows = drawn_arrows()
+    imported: dict[str, set[str]] = {}
+    for path in modules():
+        imported.setdefault(owner_of(path), set()).update(rooms_imported_by(path))
+    for room, others in imported.items():
+        hidden = others - reached_from(room, arrows)
+        assert not hidden, f'{room} imports {sorted(hidden)}; no arrows of {PAGE.name} lead there'
+    for room, others in arrows.items():
+        unreal = others - imported.get(room, set())
+        assert not unreal, f'{PAGE.name}: {room} imports nothing of {sorted(unreal)}'
+        detours = set().union(*(reached_from(other, arrows) for other in others))
+        assert not others & detours, f'{PAGE.name}: {room} leads there without this arrow'

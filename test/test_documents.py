@@ -18,6 +18,7 @@ import ast
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import resolve_name
 import re
 import xml.etree.ElementTree as ET
 
@@ -27,6 +28,8 @@ from surgseg_ros.data.label_sets import get_label_set
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*CHECKOUT.glob('*.md'), *(CHECKOUT / 'docs').glob('*.md')])
+PACKAGE = CHECKOUT / 'surgseg_ros'
+ARCHITECTURE = CHECKOUT / 'docs' / 'architecture.md'
 REFERENCE = CHECKOUT / 'docs' / 'segmentation_node.md'
 LINK = re.compile(r'\]\(([^)\s]+)\)')
 FENCE = re.compile(r'^```(\w*)\n(.*?)^```$', re.MULTILINE | re.DOTALL)
@@ -89,6 +92,30 @@ def test_every_document_is_linked_from_another():
     assert [
         path.name for path in DOCUMENTS if path.parent.name == 'docs' and path not in linked
     ] == []
+
+
+def test_the_architecture_names_what_is_there():
+    text = read(ARCHITECTURE)
+    labels = ' '.join(re.findall(r'\["([^"]+)"\]', text)).replace(':', ' ').replace(',', ' ')
+    names = [*names_in(FENCE.sub('', text)), *labels.split()]
+    paths = {
+        name for name in names if re.fullmatch(r'[\w./<>]+(/|\.(py|yaml|cfg|txt|xml|msg))', name)
+    }
+    assert len(paths) > 60
+    folders = (CHECKOUT, PACKAGE, PACKAGE / 'nodes' / 'segmentation', PACKAGE / 'training')
+
+    def is_there(path: str) -> bool:
+        pattern = re.sub(r'<\w+>', '*', path)
+        return any(list(folder.glob(pattern)) for folder in folders)
+
+    assert [path for path in sorted(paths) if not is_there(path)] == []
+
+
+@needs_ros
+@pytest.mark.parametrize('path', DOCUMENTS, ids=lambda path: path.name)
+def test_modules_in_the_documents_are_there(path):
+    for name in set(re.findall(r'\bsurgseg_ros(?:\.\w+)+', read(path))):
+        assert resolve_name(name)
 
 
 @pytest.mark.parametrize('name', ['instrument_listener.py', 'tool_tracker_subscriber.py'])
