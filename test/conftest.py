@@ -12,9 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What several test folders use: checkpoints, and texts to compare with."""
+"""What keeps a test run apart from others, and what several test folders use."""
 
 from collections.abc import Callable
+import os
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,8 @@ from surgseg_ros.inference.checkpoints import CheckpointInfo
 from surgseg_ros.inference.checkpoints import save_checkpoint
 from surgseg_ros.inference.conversion_cache import DIRECTORY_VARIABLE
 from surgseg_ros.models import create_model
+
+FIRST_DOMAIN, DOMAINS = 20, 80
 
 GOLDEN = Path(__file__).resolve().parent / 'golden'
 UPDATE_GOLDEN = '--update-golden'
@@ -61,6 +64,23 @@ def check_golden(request: pytest.FixtureRequest) -> CheckGolden:
         )
 
     return check
+
+
+@pytest.fixture(scope='session', autouse=True)
+def ros_domain():
+    """Keep the nodes of this run, or of this worker of it, in a DDS domain of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        domain = FIRST_DOMAIN + os.getpid() % DOMAINS
+        patch.setenv('ROS_DOMAIN_ID', str(domain))
+        patch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+        yield domain
+
+
+@pytest.fixture(scope='session', autouse=True)
+def threads_of_a_worker():
+    """Let workers that share the cores use one each: threads that wait for others only spin."""
+    if 'PYTEST_XDIST_WORKER' in os.environ:
+        torch.set_num_threads(1)
 
 
 @pytest.fixture(scope='session', autouse=True)

@@ -30,21 +30,16 @@ from targets import write_target_checkpoint  # noqa: E402
 
 PROFILE = Path(__file__).resolve().parents[2] / 'config' / 'fastdds_large_images.xml'
 # Up to 101 a domain id never touches the ports that Linux hands out to others.
-FIRST_DOMAIN, DOMAINS = 20, 80
-
 StartNode = Callable[..., NodeProcess]
 
 
 @pytest.fixture(scope='session')
-def ros_context() -> Iterator[rclpy.Context]:
-    """Join a DDS domain that no other test run uses, as the nodes under test will."""
-    domain = FIRST_DOMAIN + os.getpid() % DOMAINS
+def ros_context(ros_domain: int) -> Iterator[rclpy.Context]:
+    """Join the DDS domain of the nodes under test, with their transport."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv('ROS_DOMAIN_ID', str(domain))
-        patch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
         patch.setenv(_profile_variable(), str(PROFILE))
         context = rclpy.Context()
-        rclpy.init(context=context, domain_id=domain)
+        rclpy.init(context=context, domain_id=ros_domain)
         yield context
         rclpy.shutdown(context=context)
 
