@@ -26,10 +26,12 @@ import sysconfig
 from setup_environment.reporting import SetupError
 from setup_environment.reporting import warn
 
-_RUNTIME_MODULES = ('numpy', 'cv2', 'yaml', 'tqdm', 'torch', 'torchvision', 'safetensors')
+_RUNTIME_MODULES = (
+    *('numpy', 'cv2', 'yaml', 'tabulate', 'tqdm', 'torch', 'torchvision', 'safetensors'),
+)
 _OPTIONAL_MODULES = {
     'the simulator and `make demo`': ('mujoco', 'OpenGL', 'rosbags'),
-    'tables, plots and `surgseg benchmark`': ('matplotlib', 'psutil', 'tabulate'),
+    'plots and `surgseg benchmark`': ('matplotlib', 'psutil'),
     '`make test`': ('pytest', 'pytest_timeout', 'ruff', 'mypy'),
 }
 

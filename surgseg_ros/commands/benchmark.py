@@ -167,7 +167,7 @@ def _run_network_benchmark(arguments: argparse.Namespace) -> int:
     from surgseg_ros.benchmark.report import make_result
     from surgseg_ros.benchmark.report import write_files
 
-    check_packages('psutil', 'tabulate')
+    check_packages('psutil')
     if arguments.plot or arguments.page:
         check_packages('matplotlib')
     if arguments.page:

@@ -217,7 +217,6 @@ def _run_evaluate_labels(arguments: argparse.Namespace) -> int:
 
 def _check_packages(arguments: argparse.Namespace) -> None:
     """Refuse to begin what could not be reported at its end."""
-    check_packages('tabulate')
     if arguments.output:
         check_packages('matplotlib')
 

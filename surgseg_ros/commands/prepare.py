@@ -34,7 +34,6 @@ from surgseg_ros.data.simulated_set_defaults import RATE_HZ
 from surgseg_ros.data.simulated_set_defaults import SEED
 from surgseg_ros.data.simulated_set_defaults import SIZE
 from surgseg_ros.data.simulated_set_defaults import VIDEOS
-from surgseg_ros.reporting.packages import check_packages
 
 if TYPE_CHECKING:
     from surgseg_ros.data.prepared_folder import VideoSummary
@@ -134,7 +133,6 @@ def _run_prepare(arguments: argparse.Namespace) -> int:
     of_simulation = ('videos', 'frames', 'size', 'seed', 'rate', 'frames_per_scene', 'ranges')
     if arguments.workers is not None and arguments.workers < 1:
         raise ValueError('--workers must be at least 1')
-    check_packages('tabulate')
     if arguments.simulate:
         _refuse_options(arguments, of_conversion, 'do not go with --simulate')
         return _run_simulation(arguments)

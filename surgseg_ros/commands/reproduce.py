@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING
 
 from surgseg_ros.commands.arguments import add_device_argument
 from surgseg_ros.commands.arguments import split_names
-from surgseg_ros.reporting.packages import check_packages
 
 if TYPE_CHECKING:
     from surgseg_ros.reproduction.experiments import Run
@@ -70,7 +69,6 @@ def _run(arguments: argparse.Namespace) -> int:
     from surgseg_ros.reproduction.running import Runner
     from surgseg_ros.reproduction.tables import make_tables
 
-    check_packages('tabulate')
     budget = BUDGETS[arguments.budget]
     tables = _chosen(make_tables(budget), arguments.tables)
     data, clips = prepare_data(budget, arguments.output)

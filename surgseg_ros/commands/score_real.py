@@ -23,7 +23,6 @@ from surgseg_ros.commands.arguments import add_checkpoint_argument
 from surgseg_ros.commands.arguments import add_device_argument
 from surgseg_ros.commands.arguments import load_segmenter
 from surgseg_ros.commands.arguments import split_names
-from surgseg_ros.reporting.packages import check_packages
 
 DESCRIPTION = """\
 Score a checkpoint on scenes of real frames, run as the node runs it: binary Dice of every labeled
@@ -118,7 +117,6 @@ def _run_score_real(arguments: argparse.Namespace) -> int:
         value = getattr(arguments, name)
         if value is not None and value < 1:
             raise ValueError(f'--{name} {value}: expected 1 or more')
-    check_packages('tabulate')
     description = find_description(arguments.data, arguments.scenes)
     scenes = load_scenes(arguments.data, description, arguments.only)
     segmenter = load_segmenter(arguments)

@@ -16,7 +16,7 @@
 
 from collections.abc import Sequence
 
-from surgseg_ros.reporting.packages import check_packages
+from tabulate import tabulate
 
 MARKDOWN, PLAIN = 'pipe', 'plain'
 """Styles of tables, by their names in tabulate."""
@@ -28,11 +28,7 @@ def format_table(table: Sequence[Sequence[str]], style: str = MARKDOWN) -> str:
 
     :param table: rows of equal length, the first one being the head
     :param style: :data:`MARKDOWN` or :data:`PLAIN`
-    :raises MissingPackageError: if tabulate is not installed
     """
-    check_packages('tabulate')
-    from tabulate import tabulate
-
     head, *rows = table
     _, *others = zip(*rows, strict=True) if rows else [()]
     sides = ['left', *('right' if all(map(_is_number, texts)) else 'left' for texts in others)]

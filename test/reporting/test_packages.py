@@ -32,16 +32,16 @@ def without(monkeypatch):
 
 
 def test_all_that_are_missing_are_named_with_the_remedy(without):
-    check_packages('matplotlib', 'psutil', 'tabulate')
+    check_packages('matplotlib', 'psutil')
     without('matplotlib', 'psutil')
     with pytest.raises(MissingPackageError, match='matplotlib psutil; run pip install') as error:
-        check_packages('matplotlib', 'psutil', 'tabulate')
+        check_packages('matplotlib', 'psutil')
     assert 'surgseg_ros[reports]' in str(error.value)
     assert 'in a checkout, pip install matplotlib psutil' in str(error.value)
 
 
 def test_prediction_needs_none_of_them(without, red_checkpoint, tmp_path):
-    without('matplotlib', 'psutil', 'tabulate')
+    without('matplotlib', 'psutil')
     write_image(tmp_path / 'a.png', np.zeros((32, 32, 3), np.uint8))
     arguments = ['--input', str(tmp_path / 'a.png'), '--output', str(tmp_path / 'labels')]
     arguments += ['--checkpoint', str(red_checkpoint), '--device', 'cpu']
@@ -52,16 +52,10 @@ def test_prediction_needs_none_of_them(without, red_checkpoint, tmp_path):
 @pytest.mark.parametrize(
     ('package', 'arguments'),
     [
-        ('tabulate', ['models']),
-        ('tabulate', ['prepare', '--input', '.']),
-        ('tabulate', ['benchmark']),
         ('psutil', ['benchmark']),
         ('matplotlib', ['benchmark', '--plot', 'a.png']),
         ('matplotlib', ['benchmark', '--page', 'a.md']),
-        ('tabulate', ['evaluate', '--predictions', '.', '--ground-truth', '.', '--task', 'parts']),
         ('matplotlib', ['evaluate', '--tracks', '--output', 'pictures']),
-        ('tabulate', ['score-real', '--data', '.', '--output', 'scores', '--checkpoint', 'x']),
-        ('tabulate', ['reproduce', '--output', 'tables']),
     ],
 )
 def test_what_could_not_be_reported_does_not_begin(

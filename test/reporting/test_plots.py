@@ -24,7 +24,7 @@ from surgseg_ros.data.image_files import read_image
 from surgseg_ros.reporting.plots import new_figure
 from surgseg_ros.reporting.plots import write_figure
 
-LATE = ('matplotlib', 'psutil', 'tabulate')
+LATE = ('matplotlib', 'psutil')
 MODULES = (
     *('benchmark.measurement', 'benchmark.performance_page', 'evaluation.labels.evaluate'),
     *('evaluation.tracks.evaluate', 'evaluation.tracks.pictures', 'evaluation.real_frames.tables'),

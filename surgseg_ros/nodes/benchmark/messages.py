@@ -44,8 +44,6 @@ from surgseg_ros.nodes.messages.compressed_images import compressed_to_array
 from surgseg_ros.nodes.messages.images import array_to_image
 from surgseg_ros.nodes.messages.images import ENCODINGS
 from surgseg_ros.nodes.messages.images import image_to_array
-from surgseg_ros.reporting.packages import check_packages
-from surgseg_ros.reporting.packages import MissingPackageError
 from surgseg_ros.reporting.text_tables import format_table
 from surgseg_ros.reporting.text_tables import PLAIN
 
@@ -104,15 +102,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     Print the table.
 
-    :return: exit code: 0 success, 1 filling a message takes longer than :data:`FILL_LIMIT_MS`, or
-        a package is missing
+    :return: exit code: 0 success, 1 filling a message takes longer than :data:`FILL_LIMIT_MS`
     """
     parsed = _parse(arguments)
-    try:
-        check_packages('tabulate')
-    except MissingPackageError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
     rows = list(measure(parsed.repetitions))
     print(format_rows(rows))
     slow = is_too_slow(rows)

@@ -652,7 +652,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse_arguments(argv)
     raise_interrupt_on_signals()
     try:
-        check_packages('psutil', 'tabulate')
+        check_packages('psutil')
         result = NodeBenchmark(arguments).run()
     except (BenchmarkError, MissingPackageError) as error:
         print(f'The benchmark failed: {error}', file=sys.stderr)
