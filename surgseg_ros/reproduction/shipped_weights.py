@@ -40,7 +40,7 @@ class WeightsData:
     """
     A data set that shipped weights are trained on, see :func:`render_videos`.
 
-    :param ranges: that scenes are drawn from, see :data:`surgseg_ros.simulation.options.RANGES`
+    :param ranges: that scenes are drawn from, of :mod:`surgseg_ros.simulation.randomization`
     :param frames: of each video
     :param videos: number of videos, of which the recipes hold a share out
     :param frames_per_scene: few, so that there are many scenes: frames of one resemble each other

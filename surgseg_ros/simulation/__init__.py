@@ -16,7 +16,8 @@
 Stereo endoscope simulator with exact ground truth.
 
 - :mod:`.simulator`: ``StereoEndoscopeSimulator``, frame by frame; start here
-- :mod:`.options`: what a scene looks like, and the ranges of randomized ones
+- :mod:`.options`, :mod:`.names`: what a scene looks like; :mod:`.randomization`: ranges of the
+  randomized ones
 - :mod:`.scripted_scenes`: short named scenes for judging trackers
 - :mod:`.world`: what is in front of the camera; :mod:`.rendering`: identity, depth and shading of
   its pixels; :mod:`.imaging`: what lens, camera and recorder do to the image

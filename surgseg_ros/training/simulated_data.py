@@ -98,7 +98,7 @@ def render_videos(
     :param seed: of all that is random
     :param rate_hz: frames per simulated second within a scene
     :param frames_per_scene: length of the scenes that a video consists of
-    :param ranges: that scenes are drawn from, see :data:`surgseg_ros.simulation.options.RANGES`
+    :param ranges: that scenes are drawn from, of :mod:`surgseg_ros.simulation.randomization`
     :param workers: processes (default: number of CPUs); 1 renders in this one
     :return: what each video holds
     :raises ValueError: if a number is too small, or the simulator refuses size or rate

@@ -19,10 +19,10 @@ import pytest
 pytest.importorskip('mujoco', reason='rendering needs the simulation extra (mujoco)')
 
 from surgseg_ros.data import simulated_set_defaults
-from surgseg_ros.simulation import options
+from surgseg_ros.simulation import randomization
 from surgseg_ros.training.simulated_data import PLAIN_SCENE_PERIODS
 
 
 def test_the_command_line_offers_the_ranges_that_can_be_rendered():
-    assert tuple(options.RANGES) == simulated_set_defaults.RANGES
-    assert set(PLAIN_SCENE_PERIODS) == set(options.RANGES)
+    assert tuple(randomization.RANGES) == simulated_set_defaults.RANGES
+    assert set(PLAIN_SCENE_PERIODS) == set(randomization.RANGES)

@@ -20,7 +20,7 @@ from surgseg_ros.simulation import SceneOptions
 from surgseg_ros.simulation import StereoEndoscopeSimulator
 from surgseg_ros.simulation.imaging.overlays import make_overlay
 from surgseg_ros.simulation.imaging.overlays import Overlay
-from surgseg_ros.simulation.options import OVERLAY_NAMES
+from surgseg_ros.simulation.names import OVERLAY_NAMES
 
 KINDS = OVERLAY_NAMES[1:]
 SMALL = {'width': 320, 'height': 256}

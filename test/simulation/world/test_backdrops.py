@@ -18,7 +18,7 @@ import pytest
 
 from surgseg_ros.simulation import SceneOptions
 from surgseg_ros.simulation import StereoEndoscopeSimulator
-from surgseg_ros.simulation.options import BACKDROP_NAMES
+from surgseg_ros.simulation.names import BACKDROP_NAMES
 from surgseg_ros.simulation.world.backdrops import backdrop_detail
 from surgseg_ros.simulation.world.backdrops import make_backdrop
 from surgseg_ros.simulation.world.tissue import RELIEF_SIZE

@@ -20,7 +20,7 @@ import pytest
 
 from surgseg_ros.simulation import SceneOptions
 from surgseg_ros.simulation import StereoEndoscopeSimulator
-from surgseg_ros.simulation.options import INSTRUMENT_NAMES
+from surgseg_ros.simulation.names import INSTRUMENT_NAMES
 from surgseg_ros.simulation.world.materials import draw_look
 
 SMALL = {'width': 320, 'height': 256, 'eyes': ('left',), 'noise': 0.0, 'num_instruments': 2}

@@ -19,7 +19,7 @@ from surgseg_ros.simulation import InstrumentScript
 from surgseg_ros.simulation import SceneOptions
 from surgseg_ros.simulation import StereoEndoscopeSimulator
 from surgseg_ros.simulation import Waypoint
-from surgseg_ros.simulation.options import INSTRUMENT_NAMES
+from surgseg_ros.simulation.names import INSTRUMENT_NAMES
 
 WAYPOINTS = (Waypoint(0.0, 0.4, 0.5, 0.08, 0.6), Waypoint(1.0, 0.5, 0.3, 0.1, 0.0))
 

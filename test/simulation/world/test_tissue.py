@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from surgseg_ros.simulation import SceneOptions
-from surgseg_ros.simulation.options import TISSUE_NAMES
+from surgseg_ros.simulation.names import TISSUE_NAMES
 from surgseg_ros.simulation.world.tissue import make_tissue
 from surgseg_ros.simulation.world.tissue import RELIEF_SIZE
 from surgseg_ros.simulation.world.tissue import TEXTURE_SIZE
