@@ -36,10 +36,10 @@ from surgseg_ros.inference.checkpoint_info import CheckpointError
 from surgseg_ros.inference.checkpoint_info import CheckpointInfo
 from surgseg_ros.inference.checkpoint_info import FORMAT
 from surgseg_ros.inference.checkpoint_info import LoadReport
-from surgseg_ros.inference.published_checkpoints import FOLDER_CONFIG
-from surgseg_ros.inference.published_checkpoints import PICKLED_SUFFIXES
 from surgseg_ros.inference.published_checkpoints import read_published
-from surgseg_ros.inference.published_checkpoints import weights_file
+from surgseg_ros.inference.state_dict_files import FOLDER_CONFIG
+from surgseg_ros.inference.state_dict_files import PICKLED_SUFFIXES
+from surgseg_ros.inference.state_dict_files import weights_file
 from surgseg_ros.models import create_model
 from surgseg_ros.models import SegmentationNetwork
 
