@@ -33,7 +33,7 @@ from surgseg_ros.simulation.rendering.lighting import Eye
 from surgseg_ros.simulation.rendering.offscreen import IdentityRenderer
 from surgseg_ros.simulation.rendering.ray_casting import surface_distances
 from surgseg_ros.simulation.rendering.shading import Shader
-from surgseg_ros.simulation.world.instruments import geom_group
+from surgseg_ros.simulation.world.geoms import geom_group
 from surgseg_ros.simulation.world.motion import Instrument
 from surgseg_ros.simulation.world.motion import InstrumentScript
 from surgseg_ros.simulation.world.scene import Scene

@@ -16,8 +16,9 @@
 What is in front of the camera.
 
 - :mod:`.scene`: the MuJoCo scene, built from everything below
-- :mod:`.instruments`, :mod:`.materials`: wristed instruments; :mod:`.motion`: how they move
+- :mod:`.instruments`: the kinds of wristed instruments; :mod:`.instrument_builder`,
+  :mod:`.materials`: their body and look; :mod:`.motion`, :mod:`.kinematics`: how they move
 - :mod:`.held_tools`, :mod:`.distractors`: what is no robotic instrument
 - :mod:`.tissue`, :mod:`.backdrops`: what lies behind
-- :mod:`.meshes`, :mod:`.loose_meshes`: procedural meshes
+- :mod:`.geoms`, :mod:`.meshes`, :mod:`.loose_meshes`: what all of it is made of
 """

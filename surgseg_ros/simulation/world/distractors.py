@@ -23,8 +23,8 @@ import numpy as np
 
 from surgseg_ros.simulation.noise import fractal_noise
 from surgseg_ros.simulation.options import SceneOptions
-from surgseg_ros.simulation.world.instruments import GeomLabel
-from surgseg_ros.simulation.world.instruments import Material
+from surgseg_ros.simulation.world.geoms import GeomLabel
+from surgseg_ros.simulation.world.geoms import Material
 from surgseg_ros.simulation.world.loose_meshes import Mesh
 from surgseg_ros.simulation.world.loose_meshes import ring
 from surgseg_ros.simulation.world.loose_meshes import sheet

@@ -15,17 +15,44 @@
 
 """Materials of instruments and distractors, drawn at random within what real ones show."""
 
+from dataclasses import dataclass
 from dataclasses import replace
 
 import numpy as np
 
 from surgseg_ros.simulation.options import SceneOptions
-from surgseg_ros.simulation.world.instruments import Look
-from surgseg_ros.simulation.world.instruments import Material
+from surgseg_ros.simulation.world.geoms import Material
 
 _INSULATED = ('bipolar forceps', 'vessel sealer', 'monopolar curved scissors', 'other')
 _INSULATORS = ((0.28, 0.20, 0.06), (0.45, 0.45, 0.43), (0.03, 0.03, 0.035), (0.10, 0.07, 0.05))
 _COVERS = ((0.42, 0.46, 0.52), (0.25, 0.30, 0.40), (0.03, 0.03, 0.035), (0.5, 0.48, 0.44))
+
+
+@dataclass(frozen=True)
+class Look:
+    """
+    The materials of one instrument, and which one of its kind it is.
+
+    :param shaft: tube
+    :param sleeve: the tube's end at the wrist
+    :param wrist: plates and cables
+    :param core: what is seen between the plates
+    :param pin: axes, rings and cables
+    :param jaw: blades and rails
+    :param insert: insulators and colored jaws
+    :param variant: 0..1, chooses among the forms that instruments of one class have
+    :param cover: of the sheath over the wrist, if the instrument wears one
+    """
+
+    shaft: Material
+    sleeve: Material
+    wrist: Material
+    core: Material
+    pin: Material
+    jaw: Material
+    insert: Material
+    variant: float = 0.0
+    cover: Material | None = None
 
 
 def draw_look(class_name: str, options: SceneOptions, rng: np.random.Generator) -> Look:

@@ -73,6 +73,20 @@ def sweep(
     return vertices, np.vstack((faces, _cap_faces(count, sides)))
 
 
+def straight_path(length: float, start: float = 0.0, points: int = 6) -> np.ndarray:
+    """
+    Return equally spaced points of the z axis.
+
+    :param length: z of the last one in m
+    :param start: z of the first one in m
+    :param points: their number
+    :return: (points, 3) m
+    """
+    path = np.zeros((points, 3))
+    path[:, 2] = np.linspace(start, length, points)
+    return path
+
+
 def loop_path(start: float, end: float, half_width: float, points: int = 20) -> np.ndarray:
     """
     Return the center line of a fenestrated jaw: two rails joined by half circles.

@@ -22,10 +22,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from surgseg_ros.simulation.camera import StereoCamera
-from surgseg_ros.simulation.world.instruments import InstrumentType
-from surgseg_ros.simulation.world.instruments import joint_angles
-from surgseg_ros.simulation.world.instruments import MAX_WRIST_ANGLE_RAD
-from surgseg_ros.simulation.world.instruments import tip_offset
+from surgseg_ros.simulation.world.instrument_builder import InstrumentType
+from surgseg_ros.simulation.world.kinematics import joint_angles
+from surgseg_ros.simulation.world.kinematics import MAX_WRIST_ANGLE_RAD
+from surgseg_ros.simulation.world.kinematics import tip_offset
 
 
 class Wander:

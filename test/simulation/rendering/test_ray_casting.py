@@ -22,8 +22,8 @@ from surgseg_ros.simulation import SceneOptions
 from surgseg_ros.simulation import StereoCamera
 from surgseg_ros.simulation.rendering.offscreen import IdentityRenderer
 from surgseg_ros.simulation.rendering.ray_casting import surface_distances
+from surgseg_ros.simulation.world.instrument_builder import InstrumentBuilder
 from surgseg_ros.simulation.world.instruments import INSTRUMENT_TYPES
-from surgseg_ros.simulation.world.instruments import InstrumentBuilder
 from surgseg_ros.simulation.world.materials import draw_look
 
 RADIUS_M = 0.0042

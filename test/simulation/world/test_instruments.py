@@ -13,47 +13,17 @@
 # limitations under the License.
 
 
-import dataclasses
-
+from instrument_models import build
+from instrument_models import pose
+from instrument_models import PREFIX
+from instrument_models import ROTATION
+from instrument_models import TROCAR
+from instrument_models import world_vertices
 import mujoco
 import numpy as np
 import pytest
 
-from surgseg_ros.simulation import SceneOptions
 from surgseg_ros.simulation.world.instruments import INSTRUMENT_TYPES
-from surgseg_ros.simulation.world.instruments import InstrumentBuilder
-from surgseg_ros.simulation.world.instruments import joint_angles
-from surgseg_ros.simulation.world.instruments import JOINTS
-from surgseg_ros.simulation.world.materials import draw_look
-
-PREFIX = 'instrument1'
-ROTATION = np.diag([1.0, -1.0, -1.0])
-TROCAR = np.array([0.01, 0.02, 0.2])
-
-
-def build(name, **changes):
-    spec = mujoco.MjSpec()
-    look = draw_look(name, SceneOptions(), np.random.default_rng(0))
-    look = dataclasses.replace(look, **changes)
-    builder = InstrumentBuilder(spec, 1, INSTRUMENT_TYPES[name], look, 0.0042)
-    labels = builder.build(TROCAR, ROTATION)
-    model = spec.compile()
-    return model, mujoco.MjData(model), labels
-
-
-def pose(model, data, joints):
-    for name, value in zip(JOINTS, joints, strict=True):
-        data.joint(f'{PREFIX}_{name}').qpos[0] = value
-    mujoco.mj_kinematics(model, data)
-
-
-@pytest.fixture(
-    params=[(name, variant) for name in INSTRUMENT_TYPES for variant in (0.0, 0.5, 0.99)],
-    ids=lambda param: f'{param[0]} {param[1]}',
-)
-def built(request):
-    name, variant = request.param
-    return name, *build(name, variant=variant)
 
 
 def test_every_type_has_shaft_wrist_and_clasper(built):
@@ -61,12 +31,6 @@ def test_every_type_has_shaft_wrist_and_clasper(built):
     assert {label.part for label in labels} == {1, 2, 3}
     assert {label.class_id for label in labels} == {INSTRUMENT_TYPES[name].class_id}
     assert {label.instrument_id for label in labels} == {1}
-
-
-def test_labels_cover_every_geom(built):
-    _, model, _, labels = built
-    assert model.ngeom == len(labels)
-    assert {model.geom(label.name).id for label in labels} == set(range(model.ngeom))
 
 
 def test_closed_tips_meet_at_the_far_end(built):
@@ -92,34 +56,11 @@ def test_the_tip_lies_at_the_end_of_the_jaw(built):
     assert tip == pytest.approx(farthest, abs=0.0006)
 
 
-def world_vertices(model, data, name):
-    mesh = model.mesh(name)
-    vertices = model.mesh_vert[mesh.vertadr[0] : mesh.vertadr[0] + mesh.vertnum[0]]
-    geom = data.geom(name)
-    return vertices @ geom.xmat.reshape(3, 3).T + geom.xpos
-
-
 def test_opening_moves_the_tips_apart(built):
     _, model, data, _ = built
     pose(model, data, (0, 0, 0.1, 0, 0, 0.4, -0.4))
     tip_a, tip_b = (data.site(f'{PREFIX}_{jaw}_tip').xpos for jaw in ('jaw_a', 'jaw_b'))
     assert np.linalg.norm(tip_a - tip_b) > 0.007
-
-
-def test_joint_angles_bring_the_wrist_to_its_goal():
-    model, data, _ = build('large needle driver')
-    for goal in np.random.default_rng(2).uniform(-0.05, 0.05, (10, 3)):
-        yaw, pitch, insertion = joint_angles(ROTATION, TROCAR, goal)
-        pose(model, data, (yaw, pitch, insertion, 0.3, 0, 0, 0))
-        assert data.body(f'{PREFIX}_wrist_pitch').xpos == pytest.approx(goal, abs=1e-9)
-
-
-def test_the_shaft_passes_through_the_trocar():
-    model, data, _ = build('vessel sealer')
-    pose(model, data, (*joint_angles(ROTATION, TROCAR, np.array([0.03, 0.0, 0.05])), 0, 0, 0, 0))
-    wrist = data.body(f'{PREFIX}_wrist_pitch').xpos
-    axis = data.body(f'{PREFIX}_roll').xmat.reshape(3, 3)[:, 2]
-    assert np.linalg.norm(np.cross(TROCAR - wrist, axis)) < 1e-9
 
 
 @pytest.mark.parametrize('name', ['bipolar forceps', 'prograsp forceps', 'other'])
@@ -130,16 +71,6 @@ def test_variants_of_one_type_have_other_jaws(name):
         jaws = [label.name for label in labels if label.part == 3]
         sizes.append(tuple(model.geom(jaw).size.round(6).tobytes() for jaw in jaws))
     assert sizes[0] != sizes[1]
-
-
-def test_a_cover_hides_the_wrist_and_belongs_to_the_instrument():
-    rng = np.random.default_rng(0)
-    sheath = draw_look('prograsp forceps', SceneOptions(), rng).insert
-    bare, covered = (build('prograsp forceps', cover=cover)[2] for cover in (None, sheath))
-    more = [label for label in covered if label.material is sheath]
-    assert len(covered) == len(bare) + 3
-    assert {label.part for label in more} >= {1, 2}
-    assert all(label.instrument_id == 1 for label in more)
 
 
 def test_jaws_of_the_types_differ_visibly():
