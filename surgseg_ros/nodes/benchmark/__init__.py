@@ -15,9 +15,11 @@
 """
 Measure the running segmentation node end to end: ``python -m surgseg_ros.nodes.benchmark``.
 
-- :mod:`.program`: starts everything, measures, reports
+- :mod:`.program`, :mod:`.arguments`, :mod:`.progress`: command line and what it prints
+- :mod:`.measurement`, :mod:`.measured_node`: order of the whole; a node under the camera
 - :mod:`.camera`, :mod:`.receiver`: the two ends: what drivers send, what trackers get
 - :mod:`.plain_baseline`, :mod:`.network`, :mod:`.bare_network`: what the node is compared with
-- :mod:`.figures`, :mod:`.report`: from stamps to figures and tables; :mod:`.process`: CPU, memory
+- :mod:`.figures`, :mod:`.report`: from stamps to figures and tables
+- :mod:`.process`: what is started, and its memory
 - :mod:`.messages`: time of filling and reading image messages alone
 """

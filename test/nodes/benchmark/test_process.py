@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Tests of what a process under the node benchmark costs."""
+"""Tests of the processes of the node benchmark."""
 
 import os
 
@@ -23,6 +23,7 @@ pytest.importorskip('rclpy')
 from surgseg_ros.nodes.benchmark.process import BenchmarkError
 from surgseg_ros.nodes.benchmark.process import check_running
 from surgseg_ros.nodes.benchmark.process import memory_mb
+from surgseg_ros.nodes.benchmark.process import Processes
 from surgseg_ros.nodes.common.child_process import ChildProcess
 
 
@@ -40,3 +41,14 @@ def test_the_end_of_a_process_is_explained_by_its_log(tmp_path):
     child.process.wait()
     with pytest.raises(BenchmarkError, match='(?s)benchmark.camera .* exit code 2.*--namespace'):
         check_running(child)
+
+
+def test_all_processes_are_stopped_and_each_has_a_log(tmp_path):
+    processes = Processes(tmp_path, os.environ)
+    children = [processes.start('benchmark.camera', ['--nonsense']) for _ in range(2)]
+    processes.stop_all()
+    assert all(child.exit_code is not None for child in children)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        '0_benchmark.camera.log',
+        '1_benchmark.camera.log',
+    ]
