@@ -140,24 +140,15 @@ class _ToolBuilder:
         geom.size[0] = radius
         geom.fromto = (-x, -y, z, x, y, z)
 
-    def knob(
+    def solid(
         self,
+        kind: mujoco.mjtGeom,
         size: tuple[float, float, float],
         place: tuple[float, float, float],
         material: Material,
     ) -> None:
-        """Add an ellipsoid."""
-        geom = self._add(mujoco.mjtGeom.mjGEOM_ELLIPSOID, material)
-        geom.size, geom.pos = size, place
-
-    def box(
-        self,
-        size: tuple[float, float, float],
-        place: tuple[float, float, float],
-        material: Material,
-    ) -> None:
-        """Add a box."""
-        geom = self._add(mujoco.mjtGeom.mjGEOM_BOX, material)
+        """Add a box or an ellipsoid of half the extents in m."""
+        geom = self._add(kind, material)
         geom.size, geom.pos = size, place
 
     def mesh(self, mesh: Mesh, material: Material) -> None:
@@ -270,11 +261,14 @@ def _add_probe(builder: _ToolBuilder, rng: np.random.Generator) -> None:
     rod = body if rng.random() < 0.6 else _steel(rng)
     width = radius * rng.uniform(0.75, 1.0)
     builder.rod(width, -head, -width * 0.7, body)
-    builder.knob((width, width, width * rng.uniform(0.7, 1.2)), (0, 0, -width * 0.7), body)
-    builder.box((width * 0.1, width * 0.55, head * 0.38), (width * 0.92, 0, -head * 0.52), face)
+    box, ellipsoid = mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_ELLIPSOID
+    knob = (width, width, width * rng.uniform(0.7, 1.2))
+    builder.solid(ellipsoid, knob, (0, 0, -width * 0.7), body)
+    flat = (width * 0.1, width * 0.55, head * 0.38)
+    builder.solid(box, flat, (width * 0.92, 0, -head * 0.52), face)
     if rng.random() < 0.6:
         fin = (radius * 0.25, radius * 0.12, rng.uniform(0.002, 0.005))
-        builder.box(fin, (-radius * 1.05, 0, -head * rng.uniform(0.3, 0.9)), rod)
+        builder.solid(box, fin, (-radius * 1.05, 0, -head * rng.uniform(0.3, 0.9)), rod)
     builder.rod(radius * 1.06, -head - 0.004, -head, _steel(rng))
     _add_print(builder, rng, width, body)
     if rng.random() < 0.5:

@@ -18,6 +18,7 @@
 import mujoco
 import numpy as np
 
+from surgseg_ros.simulation.world.geoms import Material
 from surgseg_ros.simulation.world.instrument_builder import CLASPER
 from surgseg_ros.simulation.world.instrument_builder import InstrumentBuilder
 from surgseg_ros.simulation.world.instrument_builder import InstrumentType
@@ -25,6 +26,19 @@ from surgseg_ros.simulation.world.instrument_builder import WRIST
 from surgseg_ros.simulation.world.meshes import loop_path
 from surgseg_ros.simulation.world.meshes import straight_path
 from surgseg_ros.simulation.world.meshes import sweep
+
+
+def _add_half(
+    builder: InstrumentBuilder,
+    body: mujoco.MjsBody,
+    material: Material,
+    mesh: tuple[np.ndarray, np.ndarray],
+    x: float,
+    fenestrated: bool = False,
+) -> None:
+    """Add a part of a jaw, moved by x in m from the middle plane of the closed jaws."""
+    mesh[0][:, 0] += x
+    builder.add_mesh(body, CLASPER, material, mesh, fenestrated)
 
 
 def _add_hinge(
@@ -45,13 +59,7 @@ def _add_hinge(
     neck[:, 1] = np.linspace(side * radius * 0.2, 0, 4)
     neck[:, 2] = np.linspace(0, reach, 4)
     mesh = sweep(neck, np.linspace(0.0016, 0.0009, 4), np.linspace(0.0010, 0.0014, 4))
-    mesh[0][:, 0] += side * 0.0009
-    builder.add_mesh(body, CLASPER, builder.look.jaw, mesh)
-
-
-def _shifted(mesh: tuple[np.ndarray, np.ndarray], x: float) -> tuple[np.ndarray, np.ndarray]:
-    mesh[0][:, 0] += x
-    return mesh
+    _add_half(builder, body, builder.look.jaw, mesh, side * 0.0009)
 
 
 def _fenestrated(
@@ -68,13 +76,8 @@ def _fenestrated(
     loop = sweep(
         loop_path(start, end - rail, half_width - rail), half_thickness, rail, closed=True
     )
-    builder.add_mesh(
-        body,
-        CLASPER,
-        builder.look.jaw,
-        _shifted(loop, side * (half_thickness + 0.0001)),
-        fenestrated=True,
-    )
+    x = side * (half_thickness + 0.0001)
+    _add_half(builder, body, builder.look.jaw, loop, x, fenestrated=True)
 
 
 def _blade(
@@ -90,7 +93,7 @@ def _blade(
     width = np.array(widths)
     path = straight_path(length, 0.003, len(width))
     mesh = sweep(path, thickness * width / width.max(), width)
-    builder.add_mesh(body, CLASPER, builder.look.jaw, _shifted(mesh, side * thickness))
+    _add_half(builder, body, builder.look.jaw, mesh, side * thickness)
 
 
 def _bipolar_jaw(builder: InstrumentBuilder, body: mujoco.MjsBody, side: float) -> None:
@@ -122,27 +125,17 @@ def _needle_driver_jaw(builder: InstrumentBuilder, body: mujoco.MjsBody, side: f
     path = straight_path(0.0100, 0.003)
     width = np.array([0.0019, 0.0021, 0.0020, 0.0018, 0.0016, 0.0012])
     thickness = np.array([0.0012, 0.0012, 0.0011, 0.0010, 0.0009, 0.0006])
-    builder.add_mesh(
-        body, CLASPER, builder.look.jaw, _shifted(sweep(path, thickness, width), side * 0.0011)
-    )
+    _add_half(builder, body, builder.look.jaw, sweep(path, thickness, width), side * 0.0011)
 
 
 def _vessel_sealer_jaw(builder: InstrumentBuilder, body: mujoco.MjsBody, side: float) -> None:
     _add_hinge(builder, body, side, 0.004)
     path = straight_path(0.0205, 0.003, 8)
     width = np.array([0.0022, 0.0027, 0.0028, 0.0028, 0.0027, 0.0025, 0.0022, 0.0013])
-    builder.add_mesh(
-        body,
-        CLASPER,
-        builder.look.insert,
-        _shifted(sweep(path, width * 0.6, width * 0.75, squareness=2.6), side * 0.0017),
-    )
-    builder.add_mesh(
-        body,
-        CLASPER,
-        builder.look.jaw,
-        _shifted(sweep(path, 0.0005, width * 0.65, squareness=4), side * 0.0004),
-    )
+    outside = sweep(path, width * 0.6, width * 0.75, squareness=2.6)
+    _add_half(builder, body, builder.look.insert, outside, side * 0.0017)
+    inside = sweep(path, 0.0005, width * 0.65, squareness=4)
+    _add_half(builder, body, builder.look.jaw, inside, side * 0.0004)
 
 
 def _scissors_jaw(builder: InstrumentBuilder, body: mujoco.MjsBody, side: float) -> None:
@@ -151,12 +144,7 @@ def _scissors_jaw(builder: InstrumentBuilder, body: mujoco.MjsBody, side: float)
     along = np.linspace(0, 1, 10)
     path[:, 1] = 0.0042 * along**2
     width = np.interp(along, (0, 0.3, 1), (0.0016, 0.0018, 0.0004))
-    builder.add_mesh(
-        body,
-        CLASPER,
-        builder.look.jaw,
-        _shifted(sweep(path, width * 0.5, width), side * 0.0007),
-    )
+    _add_half(builder, body, builder.look.jaw, sweep(path, width * 0.5, width), side * 0.0007)
 
 
 def _other_jaw(builder: InstrumentBuilder, body: mujoco.MjsBody, side: float) -> None:
@@ -175,7 +163,7 @@ def _stapler_jaw(builder: InstrumentBuilder, body: mujoco.MjsBody, side: float) 
     width = np.array([0.0034, 0.0036, 0.0036, 0.0036, 0.0034, 0.0024])
     material = builder.look.jaw if side > 0 else builder.look.insert
     mesh = sweep(path, width * 0.55, width, squareness=4)
-    builder.add_mesh(body, CLASPER, material, _shifted(mesh, side * 0.0021))
+    _add_half(builder, body, material, mesh, side * 0.0021)
 
 
 def _hook(builder: InstrumentBuilder, body: mujoco.MjsBody) -> None:
