@@ -22,6 +22,7 @@ Logits have one channel a class, or a single one, the logit of 'instrument' (tas
 labeled 255 (unlabeled) do not count.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -161,36 +162,24 @@ class CrossEntropyLoss(nn.Module):
         return cross_entropy(logits, labels, self.class_weights)
 
 
-class TernausLoss(nn.Module):
+class JaccardLoss(nn.Module):
     """
-    :func:`ternaus_loss` with a fixed weight.
+    :func:`ternaus_loss` or :func:`rasnet_loss` with a fixed weight.
 
-    :param jaccard_weight: w
+    :param loss: which
+    :param jaccard_weight: its weight
     """
 
-    def __init__(self, jaccard_weight: float) -> None:
+    def __init__(
+        self, loss: Callable[[Tensor, Tensor, float], Tensor], jaccard_weight: float
+    ) -> None:
         super().__init__()
+        self.loss = loss
         self.jaccard_weight = jaccard_weight
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of (N, C, h, w) logits and (N, H, W) labels."""
-        return ternaus_loss(logits, labels, self.jaccard_weight)
-
-
-class RASNetLoss(nn.Module):
-    """
-    :func:`rasnet_loss` with a fixed weight.
-
-    :param jaccard_weight: alpha
-    """
-
-    def __init__(self, jaccard_weight: float) -> None:
-        super().__init__()
-        self.jaccard_weight = jaccard_weight
-
-    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return the loss of (N, C, h, w) logits and (N, H, W) labels."""
-        return rasnet_loss(logits, labels, self.jaccard_weight)
+        return self.loss(logits, labels, self.jaccard_weight)
 
 
 def _resize(logits: Tensor, labels: Tensor) -> Tensor:

@@ -48,8 +48,9 @@ from surgseg_ros.training.initial_weights import load_initial_weights
 from surgseg_ros.training.losses import auxiliary_supervised_loss
 from surgseg_ros.training.losses import BranchLoss
 from surgseg_ros.training.losses import CrossEntropyLoss
-from surgseg_ros.training.losses import RASNetLoss
-from surgseg_ros.training.losses import TernausLoss
+from surgseg_ros.training.losses import JaccardLoss
+from surgseg_ros.training.losses import rasnet_loss
+from surgseg_ros.training.losses import ternaus_loss
 from surgseg_ros.training.recipe import DATA_MEAN
 from surgseg_ros.training.recipe import Recipe
 from surgseg_ros.training.recipe import recipe_to_dict
@@ -473,9 +474,9 @@ def _create_network(recipe: Recipe) -> SegmentationNetwork:
         ) from error
 
 
-def _make_loss(recipe: Recipe) -> CrossEntropyLoss | TernausLoss | RASNetLoss:
+def _make_loss(recipe: Recipe) -> CrossEntropyLoss | JaccardLoss:
     if recipe.loss == 'ternaus':
-        return TernausLoss(recipe.jaccard_weight)
+        return JaccardLoss(ternaus_loss, recipe.jaccard_weight)
     if recipe.loss == 'rasnet':
-        return RASNetLoss(recipe.jaccard_weight)
+        return JaccardLoss(rasnet_loss, recipe.jaccard_weight)
     return CrossEntropyLoss(recipe.class_weights)

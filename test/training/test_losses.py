@@ -23,12 +23,11 @@ from surgseg_ros.models.mffnet import BranchLogits
 from surgseg_ros.training.losses import auxiliary_supervised_loss
 from surgseg_ros.training.losses import cross_entropy
 from surgseg_ros.training.losses import CrossEntropyLoss
+from surgseg_ros.training.losses import JaccardLoss
 from surgseg_ros.training.losses import one_hot
 from surgseg_ros.training.losses import rasnet_loss
-from surgseg_ros.training.losses import RASNetLoss
 from surgseg_ros.training.losses import soft_jaccard
 from surgseg_ros.training.losses import ternaus_loss
-from surgseg_ros.training.losses import TernausLoss
 
 LABELS = torch.tensor([[[0, 1], [1, 1]]])
 ENTROPY = -(math.log(1 / 4) + 3 * math.log(3 / 4)) / 4
@@ -96,13 +95,15 @@ def test_ternaus_loss_by_hand(weight):
     expected = (1 - weight) * ENTROPY - weight * both
     assert ternaus_loss(two_classes(3), LABELS, weight).item() == pytest.approx(expected, rel=1e-6)
     expected = (1 - weight) * ENTROPY - weight * math.log(JACCARD[1])
-    assert TernausLoss(weight)(single_logit(3), LABELS).item() == pytest.approx(expected, rel=1e-6)
+    loss = JaccardLoss(ternaus_loss, weight)(single_logit(3), LABELS)
+    assert loss.item() == pytest.approx(expected, rel=1e-6)
 
 
 def test_rasnet_loss_by_hand():
     expected = ENTROPY - 0.3 * sum(map(math.log, JACCARD))
     assert rasnet_loss(two_classes(3), LABELS, 0.3).item() == pytest.approx(expected, rel=1e-6)
-    assert RASNetLoss(0.3)(two_classes(3), LABELS).item() == pytest.approx(expected, rel=1e-6)
+    loss = JaccardLoss(rasnet_loss, 0.3)(two_classes(3), LABELS)
+    assert loss.item() == pytest.approx(expected, rel=1e-6)
 
 
 def test_auxiliary_weight_is_0_4():
@@ -114,14 +115,16 @@ def test_auxiliary_weight_is_0_4():
 
 def test_auxiliary_loss_takes_any_loss_and_weight():
     logits = BranchLogits(two_classes(3), two_classes(1))
-    loss = auxiliary_supervised_loss(logits, LABELS, RASNetLoss(0.3), 0.5)
+    loss = auxiliary_supervised_loss(logits, LABELS, JaccardLoss(rasnet_loss, 0.3), 0.5)
     expected = rasnet_loss(logits.main, LABELS, 0.3) + 0.5 * rasnet_loss(
         logits.auxiliary, LABELS, 0.3
     )
     assert loss.item() == pytest.approx(expected.item())
 
 
-@pytest.mark.parametrize('loss', [CrossEntropyLoss(), TernausLoss(0.5), RASNetLoss(0.3)])
+@pytest.mark.parametrize(
+    'loss', [CrossEntropyLoss(), JaccardLoss(ternaus_loss, 0.5), JaccardLoss(rasnet_loss, 0.3)]
+)
 def test_half_precision_logits_are_computed_in_single_precision(loss):
     """In half precision the epsilon is zero and the logarithm of an absent class infinite."""
     logits = torch.zeros(1, 2, 2, 2, dtype=torch.float16)
