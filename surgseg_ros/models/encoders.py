@@ -36,6 +36,7 @@ from safetensors.torch import load_file
 import torch
 from torch import nn
 from torch import Tensor
+import torch.nn.functional as F
 
 Pretrained: TypeAlias = bool | str | os.PathLike[str]
 
@@ -55,7 +56,7 @@ def resnet_trunk(
     """
     Return torchvision's ResNet up to a layer: ``conv1``, ``bn1``, ``layer1`` to ``layer4``.
 
-    ReLU and max pooling of the stem have no parameters and are the network's own business.
+    ReLU and max pooling of the stem have no parameters: see :func:`resnet_features`.
 
     :param depth: 18, 34 or 50
     :param last_layer: 1 to 4; layer1 is at 1/4 of the input size (64 channels, 256 with depth
@@ -74,6 +75,22 @@ def resnet_trunk(
         beyond = ('fc.', *(f'layer{index}.' for index in range(last_layer + 1, RESNET_LAYERS + 1)))
         _load(trunk, read_imagenet_weights(f'resnet{depth}', pretrained), beyond)
     return trunk
+
+
+def resnet_features(trunk: nn.ModuleDict, image: Tensor) -> list[Tensor]:
+    """
+    Return the stem before its pooling, at 1/2 of the size, and what each layer makes of it.
+
+    :param trunk: of :func:`resnet_trunk`, with all layers
+    :param image: (N, 3, H, W)
+    :return: stem (N, 64, H / 2, W / 2), then layer1 at 1/4 to layer4 at 1/32
+    """
+    features = [F.relu(trunk['bn1'](trunk['conv1'](image)))]
+    before = F.max_pool2d(features[0], 3, stride=2, padding=1)
+    for index in range(1, RESNET_LAYERS + 1):
+        before = trunk[f'layer{index}'](before)
+        features.append(before)
+    return features
 
 
 def vgg_features(depth: int, pretrained: Pretrained = False) -> nn.Sequential:

@@ -55,6 +55,7 @@ import torch.nn.functional as F
 
 from surgseg_ros.models.base import SegmentationNetwork
 from surgseg_ros.models.encoders import Pretrained
+from surgseg_ros.models.encoders import resnet_features
 from surgseg_ros.models.encoders import resnet_trunk
 from surgseg_ros.models.linknet import LinkNetDecoder
 from surgseg_ros.models.registry import IMAGENET_MEAN
@@ -155,11 +156,8 @@ class RASNet(SegmentationNetwork):
         :raises ValueError: if there is no such branch, or in training for a batch of one
         """
         self.check_branch(branch)
-        stem = F.relu(self.encoder['bn1'](self.encoder['conv1'](image)))
-        layer1 = self.encoder['layer1'](F.max_pool2d(stem, 3, stride=2, padding=1))
-        layer2 = self.encoder['layer2'](layer1)
-        layer3 = self.encoder['layer3'](layer2)
-        decoded = self.fusion4(self.decoder4(self.encoder['layer4'](layer3)), layer3)
+        _, layer1, layer2, layer3, layer4 = resnet_features(self.encoder, image)
+        decoded = self.fusion4(self.decoder4(layer4), layer3)
         decoded = self.fusion3(self.decoder3(decoded), layer2)
         decoded = self.fusion2(self.decoder2(decoded), layer1)
         return self.segmentation_head(self.decoder1(decoded))

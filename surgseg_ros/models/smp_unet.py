@@ -49,6 +49,7 @@ import torch.nn.functional as F
 
 from surgseg_ros.models.base import SegmentationNetwork
 from surgseg_ros.models.encoders import Pretrained
+from surgseg_ros.models.encoders import resnet_features
 from surgseg_ros.models.encoders import resnet_trunk
 from surgseg_ros.models.registry import ModelInfo
 from surgseg_ros.models.registry import register_model
@@ -142,12 +143,8 @@ class SMPUNet(SegmentationNetwork):
         :raises ValueError: if there is no such branch
         """
         self.check_branch(branch)
-        stem = F.relu(self.encoder['bn1'](self.encoder['conv1'](image)))
-        layer1 = self.encoder['layer1'](F.max_pool2d(stem, 3, stride=2, padding=1))
-        layer2 = self.encoder['layer2'](layer1)
-        layer3 = self.encoder['layer3'](layer2)
-        layer4 = self.encoder['layer4'](layer3)
-        return self.segmentation_head(self.decoder(layer4, [layer3, layer2, layer1, stem, None]))
+        *skips, deepest = resnet_features(self.encoder, image)
+        return self.segmentation_head(self.decoder(deepest, [*reversed(skips), None]))
 
 
 def _conv_bn_relu(in_channels: int, out_channels: int) -> nn.Sequential:

@@ -20,12 +20,17 @@ A reference implementation and a network here have the same tensor names. Both a
 any library; the file in ``golden/`` holds what the reference made of :func:`probe_image`.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch import Tensor
+
+from surgseg_ros.models import create_model
+from surgseg_ros.models import SegmentationNetwork
 
 FOLDER = Path(__file__).parent / 'golden'
 PROBE_SIZE = (96, 64)
@@ -55,6 +60,13 @@ def fill_tensors(model: nn.Module) -> None:
             tensor.copy_(0.1 * noise)
 
 
+def filled_model(name: str, task: str, **options: Any) -> SegmentationNetwork:
+    """Return a network in evaluation mode whose tensors :func:`fill_tensors` has filled."""
+    model = create_model(name, task, **options).eval()
+    fill_tensors(model)
+    return model
+
+
 def probe_image(size: tuple[int, int] = PROBE_SIZE) -> Tensor:
     """
     Return a (1, 3, height, width) float image of noise in [-1, 1).
@@ -74,6 +86,32 @@ def sample_logits(logits: Tensor) -> np.ndarray:
 def read_golden(name: str) -> np.ndarray:
     """Return the sampled logits of the reference implementation."""
     return np.load(FOLDER / f'{name}.npy')
+
+
+def logits_and_golden(model: nn.Module, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a network and the reference implementation of a name make of the image."""
+    with torch.inference_mode():
+        return sample_logits(model(probe_image())), read_golden(name)
+
+
+def output_shapes(
+    model: nn.Module, names: Iterable[str], image: Tensor
+) -> dict[str, tuple[int, ...]]:
+    """Return the shapes, without the batch, of what modules of a network make of an image."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    handles = [
+        model.get_submodule(name).register_forward_hook(
+            lambda _module, _inputs, output, name=name: shapes.update(
+                {name: tuple(output.shape[1:])}
+            )
+        )
+        for name in names
+    ]
+    with torch.inference_mode():
+        model(image)
+    for handle in handles:
+        handle.remove()
+    return shapes
 
 
 def uniform_noise(count: int, seed: int) -> np.ndarray:

@@ -14,10 +14,8 @@
 
 """Tests of the U-Net of Liu et al. 2020 against the paper and the released code."""
 
-from golden_outputs import fill_tensors
-from golden_outputs import probe_image
-from golden_outputs import read_golden
-from golden_outputs import sample_logits
+from golden_outputs import filled_model
+from golden_outputs import logits_and_golden
 import numpy as np
 import pytest
 import torch
@@ -27,11 +25,8 @@ from surgseg_ros.models import create_model
 
 def test_logits_are_those_of_the_released_code():
     """The golden file was made by the authors' MyUNet(transposed_conv=False)."""
-    model = create_model('agsd_unet', 'binary', single_logit=True, encoder='resnet18').eval()
-    fill_tensors(model)
-    with torch.inference_mode():
-        logits = sample_logits(model(probe_image()))
-    golden = read_golden('agsd_unet_resnet18')
+    model = filled_model('agsd_unet', 'binary', single_logit=True, encoder='resnet18')
+    logits, golden = logits_and_golden(model, 'agsd_unet_resnet18')
     np.testing.assert_allclose(logits, golden, rtol=1e-4, atol=1e-4)
 
 

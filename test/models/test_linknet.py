@@ -14,10 +14,9 @@
 
 """Tests of LinkNet-34 of Shvets et al. 2018 against the facts of the published code."""
 
-from golden_outputs import fill_tensors
-from golden_outputs import probe_image
-from golden_outputs import read_golden
-from golden_outputs import sample_logits
+from golden_outputs import filled_model
+from golden_outputs import logits_and_golden
+from golden_outputs import output_shapes
 import numpy as np
 import pytest
 import torch
@@ -28,39 +27,26 @@ from surgseg_ros.models.encoders import resnet_trunk
 
 @pytest.fixture(scope='module')
 def model():
-    network = create_model('linknet34', 'binary', single_logit=True).eval()
-    fill_tensors(network)
-    return network
+    return filled_model('linknet34', 'binary', single_logit=True)
 
 
 def test_output_equals_that_of_the_published_code(model):
-    with torch.inference_mode():
-        logits = sample_logits(model(probe_image()))
-    golden = read_golden('linknet34')
+    logits, golden = logits_and_golden(model, 'linknet34')
     np.testing.assert_allclose(logits, golden, rtol=0, atol=1e-4 * golden.std())
 
 
 @pytest.mark.parametrize('size', [(32, 32), (64, 96), (96, 32)])
 def test_head_ends_at_the_size_of_the_image(model, size):
     """Rows become 2 h + 1, 2 h - 1, 2 h through the head."""
-    shapes = []
-    handles = [
-        module.register_forward_hook(
-            lambda _module, _inputs, output: shapes.append(tuple(output.shape[1:]))
-        )
-        for module in (model.finaldeconv1, model.finalconv2, model.finalconv3)
-    ]
     height, width = size
+    head = ('finaldeconv1', 'finalconv2', 'finalconv3')
+    assert output_shapes(model, head, torch.zeros(1, 3, *size)) == {
+        'finaldeconv1': (32, height + 1, width + 1),
+        'finalconv2': (32, height - 1, width - 1),
+        'finalconv3': (1, height, width),
+    }
     with torch.inference_mode():
-        logits = model.compute_logits(torch.zeros(1, 3, *size))
-    for handle in handles:
-        handle.remove()
-    assert logits.shape == (1, 1, height, width)
-    assert shapes == [
-        (32, height + 1, width + 1),
-        (32, height - 1, width - 1),
-        (1, height, width),
-    ]
+        assert model.compute_logits(torch.zeros(1, 3, *size)).shape == (1, 1, height, width)
 
 
 def test_pretrained_encoder_from_a_file(tmp_path):

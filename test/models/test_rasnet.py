@@ -14,10 +14,9 @@
 
 """Tests of the network of Ni et al. 2019 against the facts of the paper."""
 
-from golden_outputs import fill_tensors
-from golden_outputs import probe_image
-from golden_outputs import read_golden
-from golden_outputs import sample_logits
+from golden_outputs import filled_model
+from golden_outputs import logits_and_golden
+from golden_outputs import output_shapes
 import numpy as np
 import pytest
 import torch
@@ -37,18 +36,16 @@ def test_parameters_for_the_types_of_the_paper(attention, expected):
 
 @pytest.mark.parametrize('attention', [True, False])
 def test_logits_are_those_of_an_independent_implementation(attention):
-    model = create_model('rasnet', 'types', attention=attention).eval()
-    fill_tensors(model)
-    with torch.inference_mode():
-        logits = sample_logits(model(probe_image()))
-    golden = read_golden('rasnet' if attention else 'rasnet_without_attention')
+    model = filled_model('rasnet', 'types', attention=attention)
+    name = 'rasnet' if attention else 'rasnet_without_attention'
+    logits, golden = logits_and_golden(model, name)
     np.testing.assert_allclose(logits, golden, rtol=1e-4, atol=1e-4 * np.abs(golden).max())
 
 
 def test_attention_weighs_the_low_features_alone():
     """Section II-B: the weights of the channels sum to one, the high features stay as they are."""
     module = AttentionFusionModule(16).eval()
-    high, low = torch.rand(2, 16, 5, 7), torch.rand(2, 16, 5, 7)
+    high, low = torch.rand(2, 16, 5, 7), 0.5 + torch.rand(2, 16, 5, 7)
     with torch.inference_mode():
         weights = (module(high, low) - high) / low
     torch.testing.assert_close(weights.mean((2, 3)).sum(1), torch.ones(2))
@@ -75,18 +72,13 @@ def test_one_image_trains_without_attention_or_with_fixed_statistics():
 
 def test_shapes_of_figure_1():
     model = create_model('rasnet', 'types').eval()
-    shapes = {}
-    for name in ('decoder4', 'decoder3', 'decoder2', 'decoder1'):
-        module = getattr(model, name)
-        module.register_forward_hook(
-            lambda _module, _inputs, output, name=name: shapes.update({name: output.shape[1:]})
-        )
-    with torch.inference_mode():
-        logits = model.compute_logits(F.pad(torch.rand(1, 3, 64, 64), (0, 32)))
-    assert shapes == {
+    image = F.pad(torch.rand(1, 3, 64, 64), (0, 32))
+    decoders = ('decoder4', 'decoder3', 'decoder2', 'decoder1')
+    assert output_shapes(model, decoders, image) == {
         'decoder4': (1024, 4, 6),
         'decoder3': (512, 8, 12),
         'decoder2': (256, 16, 24),
         'decoder1': (64, 32, 48),
     }
-    assert logits.shape == (1, 8, 64, 96)
+    with torch.inference_mode():
+        assert model.compute_logits(image).shape == (1, 8, 64, 96)

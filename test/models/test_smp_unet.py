@@ -14,10 +14,8 @@
 
 """Tests of the U-Net of Segmentation Models PyTorch against what that library computes."""
 
-from golden_outputs import fill_tensors
-from golden_outputs import probe_image
-from golden_outputs import read_golden
-from golden_outputs import sample_logits
+from golden_outputs import filled_model
+from golden_outputs import logits_and_golden
 import numpy as np
 import torch
 
@@ -26,11 +24,8 @@ from surgseg_ros.models import create_model
 
 def test_logits_are_those_of_the_library():
     """The golden file was made by smp.Unet('resnet34', classes=10) of version 0.6.0."""
-    model = create_model('smp_unet_resnet34', 'sar_rarp50').eval()
-    fill_tensors(model)
-    with torch.inference_mode():
-        logits = sample_logits(model(probe_image()))
-    golden = read_golden('smp_unet_resnet34')
+    model = filled_model('smp_unet_resnet34', 'sar_rarp50')
+    logits, golden = logits_and_golden(model, 'smp_unet_resnet34')
     np.testing.assert_allclose(logits, golden, rtol=1e-4, atol=1e-4 * np.abs(golden).max())
 
 

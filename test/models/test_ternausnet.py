@@ -14,10 +14,9 @@
 
 """Tests of TernausNet-11 and TernausNet-16 against the facts of the published code."""
 
-from golden_outputs import fill_tensors
-from golden_outputs import probe_image
-from golden_outputs import read_golden
-from golden_outputs import sample_logits
+from golden_outputs import filled_model
+from golden_outputs import logits_and_golden
+from golden_outputs import output_shapes
 import numpy as np
 import pytest
 import torch
@@ -33,39 +32,25 @@ def depth(request):
 
 @pytest.fixture(scope='module')
 def model(depth):
-    network = create_model(f'ternausnet{depth}', 'binary', single_logit=True).eval()
-    fill_tensors(network)
-    return network
+    return filled_model(f'ternausnet{depth}', 'binary', single_logit=True)
 
 
 def test_output_equals_that_of_the_published_code(model, depth):
-    with torch.inference_mode():
-        logits = sample_logits(model(probe_image()))
-    golden = read_golden(f'ternausnet{depth}')
+    logits, golden = logits_and_golden(model, f'ternausnet{depth}')
     np.testing.assert_allclose(logits, golden, rtol=0, atol=1e-4 * golden.std())
 
 
 def test_shapes_of_the_decoder(model, depth):
-    shapes = []
-    handles = [
-        module.register_forward_hook(
-            lambda _module, _inputs, output: shapes.append(tuple(output.shape[1:]))
-        )
-        for module in (model.center, model.dec5, model.dec4, model.dec3, model.dec2, model.dec1)
-    ]
-    with torch.inference_mode():
-        model(torch.zeros(1, 3, 64, 96))
-    for handle in handles:
-        handle.remove()
     dec4_out = {11: 128, 16: 256}[depth]
-    assert shapes == [
-        (256, 4, 6),
-        (256, 8, 12),
-        (dec4_out, 16, 24),
-        (64, 32, 48),
-        (32, 64, 96),
-        (32, 64, 96),
-    ]
+    decoder = ('center', 'dec5', 'dec4', 'dec3', 'dec2', 'dec1')
+    assert output_shapes(model, decoder, torch.zeros(1, 3, 64, 96)) == {
+        'center': (256, 4, 6),
+        'dec5': (256, 8, 12),
+        'dec4': (dec4_out, 16, 24),
+        'dec3': (64, 32, 48),
+        'dec2': (32, 64, 96),
+        'dec1': (32, 64, 96),
+    }
 
 
 def test_no_tensor_has_two_names(model):

@@ -14,43 +14,28 @@
 
 """Tests of the plain U-Net of Shvets et al. 2018 against the facts of the published code."""
 
-from golden_outputs import fill_tensors
+from golden_outputs import filled_model
+from golden_outputs import logits_and_golden
+from golden_outputs import output_shapes
 from golden_outputs import probe_image
-from golden_outputs import read_golden
-from golden_outputs import sample_logits
 import numpy as np
 import pytest
 import torch
 
-from surgseg_ros.models import create_model
-
 
 @pytest.fixture(scope='module')
 def model():
-    network = create_model('unet', 'binary', single_logit=True).eval()
-    fill_tensors(network)
-    return network
+    return filled_model('unet', 'binary', single_logit=True)
 
 
 def test_output_equals_that_of_the_published_code(model):
-    with torch.inference_mode():
-        logits = sample_logits(model(probe_image()))
-    golden = read_golden('unet')
+    logits, golden = logits_and_golden(model, 'unet')
     np.testing.assert_allclose(logits, golden, rtol=0, atol=1e-4 * golden.std())
 
 
 def test_shapes_of_the_stages(model):
-    shapes = {}
-    for name, module in [*model.down.named_children(), *model.up.named_children()]:
-        side = 'down' if module in model.down.children() else 'up'
-        module.register_forward_hook(
-            lambda _module, _inputs, output, key=f'{side}.{name}': shapes.update(
-                {key: tuple(output.shape[1:])}
-            )
-        )
-    with torch.inference_mode():
-        model(torch.zeros(1, 3, 64, 96))
-    assert shapes == {
+    stages = [*(f'down.{level}' for level in range(5)), *(f'up.{level}' for level in range(4))]
+    assert output_shapes(model, stages, torch.zeros(1, 3, 64, 96)) == {
         'down.0': (32, 64, 96),
         'down.1': (64, 32, 48),
         'down.2': (128, 16, 24),
@@ -65,8 +50,7 @@ def test_shapes_of_the_stages(model):
 
 def test_logits_are_not_normalized():
     """The published code returns log-softmax for more than one class; ours must not."""
-    network = create_model('unet', 'parts').eval()
-    fill_tensors(network)
+    network = filled_model('unet', 'parts')
     with torch.inference_mode():
         sums = network(probe_image()).exp().sum(1)
     assert (sums - 1).abs().max() > 0.1
