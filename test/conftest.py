@@ -115,3 +115,16 @@ def red_checkpoint(tmp_path_factory):
     path = tmp_path_factory.mktemp('weights') / 'red.safetensors'
     save_checkpoint(path, model, CheckpointInfo('color_linear', 'binary', notice='for tests'))
     return path
+
+
+@pytest.fixture(scope='session')
+def one_logit_checkpoint(tmp_path_factory):
+    """Return a checkpoint whose probability of 'instrument' is the red value, threshold 0.3."""
+    model = create_model('color_linear', 'binary', single_logit=True)
+    with torch.no_grad():
+        model.classifier.weight.copy_(torch.tensor([8.0, 0.0, 0.0]).view(1, 3, 1, 1))
+        model.classifier.bias.fill_(-4.0)
+    path = tmp_path_factory.mktemp('weights') / 'one.safetensors'
+    info = CheckpointInfo('color_linear', 'binary', options={'single_logit': True}, threshold=0.3)
+    save_checkpoint(path, model, info)
+    return path

@@ -22,8 +22,6 @@ import torch.nn.functional as F
 
 from surgseg_ros.inference.backends import installed_backends
 from surgseg_ros.inference.checkpoints import CheckpointError
-from surgseg_ros.inference.checkpoints import CheckpointInfo
-from surgseg_ros.inference.checkpoints import save_checkpoint
 from surgseg_ros.inference.deadline import DEFAULT_VARIANTS
 from surgseg_ros.inference.deadline import Variant
 from surgseg_ros.inference.devices import DeviceError
@@ -33,7 +31,6 @@ from surgseg_ros.inference.label_images import confidence_bytes
 from surgseg_ros.inference.label_images import confidence_image_on_cpu
 from surgseg_ros.inference.label_images import label_images
 from surgseg_ros.inference.segmenter import Segmenter
-from surgseg_ros.models import create_model
 
 
 def _target(height, width):
@@ -51,19 +48,6 @@ def test_labels_are_exact_at_every_size(red_checkpoint, size):
     (result,) = Segmenter(red_checkpoint, 'cpu').segment([image])
     assert result.label_image.dtype == np.uint8
     np.testing.assert_array_equal(result.label_image, mask)
-
-
-@pytest.fixture
-def one_logit_checkpoint(tmp_path):
-    """Return a checkpoint whose probability of 'instrument' is the red value, threshold 0.3."""
-    model = create_model('color_linear', 'binary', single_logit=True)
-    with torch.no_grad():
-        model.classifier.weight.copy_(torch.tensor([8.0, 0.0, 0.0]).view(1, 3, 1, 1))
-        model.classifier.bias.fill_(-4.0)
-    path = tmp_path / 'one.safetensors'
-    info = CheckpointInfo('color_linear', 'binary', options={'single_logit': True}, threshold=0.3)
-    save_checkpoint(path, model, info)
-    return path
 
 
 @pytest.mark.parametrize('threshold', [None, 0.3, 0.5, 0.9])

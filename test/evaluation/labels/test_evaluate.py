@@ -42,12 +42,17 @@ def _write(folder, name, values):
     cv2.imwrite(str(folder / f'{name}.png'), np.array(values, np.uint8))
 
 
+def _write_frame(folders, name, *values):
+    """Write the truth and the prediction of a frame; one of them is both."""
+    truth, prediction = folders
+    _write(truth, name, values[0])
+    _write(prediction, name, values[-1])
+
+
 def test_parts_pooled_and_per_image(folders):
     truth, prediction = folders
-    _write(truth, 'a', [[1, 1, 2, 0]])
-    _write(prediction, 'a', [[1, 2, 2, 0]])
-    _write(truth, 'b', [[0, 0, 0, 1]])
-    _write(prediction, 'b', [[0, 0, 0, 1]])
+    _write_frame(folders, 'a', [[1, 1, 2, 0]], [[1, 2, 2, 0]])
+    _write_frame(folders, 'b', [[0, 0, 0, 1]])
     result = evaluate(prediction, truth, 'parts')
     assert result['frames'] == 2
     assert result['dice']['shaft'] == pytest.approx(4 / 5)
@@ -60,10 +65,8 @@ def test_parts_pooled_and_per_image(folders):
 
 def test_binary_accepts_predictions_of_any_task(folders):
     truth, prediction = folders
-    _write(truth, 'a', [[255, 255, 0, 0]])
-    _write(truth, 'b', [[1, 1, 0, 0]])
-    _write(prediction, 'a', [[3, 2, 0, 0]])
-    _write(prediction, 'b', [[3, 2, 1, 0]])
+    _write_frame(folders, 'a', [[255, 255, 0, 0]], [[3, 2, 0, 0]])
+    _write_frame(folders, 'b', [[1, 1, 0, 0]], [[3, 2, 1, 0]])
     dice = evaluate(prediction, truth, 'binary')['dice']
     assert dice == {'instrument': pytest.approx(0.8)}
 
@@ -72,8 +75,7 @@ def test_ignored_pixels_do_not_count(folders, tmp_path):
     truth, prediction = folders
     ignore = tmp_path / 'other'
     ignore.mkdir()
-    _write(truth, 'a', [[1, 1, 0, 0]])
-    _write(prediction, 'a', [[1, 1, 1, 0]])
+    _write_frame(folders, 'a', [[1, 1, 0, 0]], [[1, 1, 1, 0]])
     _write(ignore, 'a', [[0, 0, 1, 0]])
     assert evaluate(prediction, truth, 'binary')['dice']['instrument'] == pytest.approx(0.8)
     assert evaluate(prediction, truth, 'binary', ignore)['dice']['instrument'] == 1.0
@@ -123,8 +125,7 @@ def test_a_data_set_of_videos(tmp_path, capsys):
 
 def test_pictures_of_binary_scores_show_predictions_of_parts(folders, tmp_path):
     truth, prediction = folders
-    _write(truth, 'f', np.ones((30, 40)))
-    _write(prediction, 'f', np.full((30, 40), 3))
+    _write_frame(folders, 'f', np.ones((30, 40)), np.full((30, 40), 3))
     _write(tmp_path, 'f', np.full((30, 40, 3), 90))
     pairs = LabelPairs(find_truth(truth, 'binary'), prediction, 'binary')
     evaluation = evaluate_labels(pairs)
@@ -137,8 +138,7 @@ def test_pictures_of_binary_scores_show_predictions_of_parts(folders, tmp_path):
 
 def test_images_that_do_not_fit_are_named(folders, tmp_path):
     truth, prediction = folders
-    for folder in folders:
-        _write(folder, 'f', [[0, 1]])
+    _write_frame(folders, 'f', [[0, 1]])
     pairs = LabelPairs(find_truth(truth, 'parts'), prediction, 'parts')
     evaluation, images = evaluate_labels(pairs), tmp_path / 'images'
     images.mkdir()
@@ -163,8 +163,7 @@ def test_images_that_do_not_fit_are_named(folders, tmp_path):
 )
 def test_options_that_do_not_fit(folders, capsys, arguments, message):
     truth, prediction = folders
-    for folder in folders:
-        _write(folder, 'f', [[0, 1]])
+    _write_frame(folders, 'f', [[0, 1]])
     common = ['--predictions', str(prediction), '--ground-truth', str(truth), '--task', 'parts']
     assert main(['evaluate', *common, *arguments]) == 1
     assert message in capsys.readouterr().err
@@ -173,8 +172,7 @@ def test_options_that_do_not_fit(folders, capsys, arguments, message):
 def test_without_monai_the_extra_is_named(folders, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, 'monai', None)
     truth, prediction = folders
-    for folder in folders:
-        _write(folder, 'f', [[0, 1]])
+    _write_frame(folders, 'f', [[0, 1]])
     common = ['--predictions', str(prediction), '--ground-truth', str(truth), '--task', 'parts']
     assert main(['evaluate', *common, '--surface']) == 1
     assert 'pip install surgseg_ros[evaluation]' in capsys.readouterr().err

@@ -17,7 +17,6 @@
 import cv2
 import numpy as np
 import pytest
-import torch
 
 pytest.importorskip('rclpy')
 pytest.importorskip('cv_bridge')
@@ -25,11 +24,8 @@ pytest.importorskip('cv_bridge')
 from cv_bridge import CvBridge
 from std_msgs.msg import Header
 
-from surgseg_ros.inference.checkpoints import CheckpointInfo
 from surgseg_ros.inference.checkpoints import DEFAULT_CHECKPOINT
-from surgseg_ros.inference.checkpoints import save_checkpoint
 from surgseg_ros.inference.segmenter import Segmenter
-from surgseg_ros.models import create_model
 from surgseg_ros.nodes.benchmark.camera import make_pictures
 from surgseg_ros.nodes.benchmark.plain_baseline import PlainNetwork
 from surgseg_ros.nodes.benchmark.plain_baseline import to_rgb
@@ -68,18 +64,11 @@ def test_it_resizes_to_the_size_of_the_network_and_back(picture, red_checkpoint)
     assert np.mean(small == full) >= 0.9
 
 
-def test_it_applies_the_threshold_of_a_single_logit(tmp_path):
-    model = create_model('color_linear', 'binary', single_logit=True)
-    with torch.no_grad():
-        model.classifier.weight.copy_(torch.tensor([8.0, 0.0, 0.0]).view(1, 3, 1, 1))
-        model.classifier.bias.fill_(-4.0)
-    path = tmp_path / 'one.safetensors'
-    info = CheckpointInfo('color_linear', 'binary', options={'single_logit': True}, threshold=0.3)
-    save_checkpoint(path, model, info)
+def test_it_applies_the_threshold_of_a_single_logit(one_logit_checkpoint):
     image = np.zeros((8, 256, 3), np.uint8)
     image[..., 0] = np.arange(256)
-    (expected,) = Segmenter(path, 'cpu', backend='torch').segment([image])
-    found = PlainNetwork(str(path), (0, 0), 'cpu').segment(image)
+    (expected,) = Segmenter(one_logit_checkpoint, 'cpu', backend='torch').segment([image])
+    found = PlainNetwork(str(one_logit_checkpoint), (0, 0), 'cpu').segment(image)
     np.testing.assert_array_equal(found, expected.label_image)
 
 
