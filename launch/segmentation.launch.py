@@ -21,7 +21,6 @@ rig of ``config/rigs.yaml`` does; results come under ``<namespace>/segmentation`
 
 import os
 
-from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext
 from launch import LaunchDescription
 from launch import LaunchDescriptionEntity
@@ -32,11 +31,16 @@ from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterFile
-from launch_ros.parameter_descriptions import ParameterValue
 
 from surgseg_ros.nodes.cameras.rigs import EYES
 from surgseg_ros.nodes.cameras.rigs import load_rigs
 from surgseg_ros.nodes.cameras.rigs import RAW
+from surgseg_ros.nodes.common.launch_files import BRANCHES
+from surgseg_ros.nodes.common.launch_files import declare_flag
+from surgseg_ros.nodes.common.launch_files import LOG_LEVELS
+from surgseg_ros.nodes.common.launch_files import make_node
+from surgseg_ros.nodes.common.launch_files import share_path
+from surgseg_ros.nodes.common.launch_files import value_of
 from surgseg_ros.nodes.common.process_environment import large_image_variables
 from surgseg_ros.nodes.common.process_environment import malloc_variables
 
@@ -50,7 +54,6 @@ RVIZ_TRACKS = ('left/overlay', 'right/overlay', 'stereo/markers')
 
 def generate_launch_description() -> LaunchDescription:
     """Describe segmentation and tracking node, their environment and, if wanted, RViz."""
-    config = os.path.join(get_package_share_directory('surgseg_ros'), 'config')
     rigs = load_rigs()
 
     use_large_image_profile = LaunchConfiguration('use_large_image_profile')
@@ -70,18 +73,15 @@ def generate_launch_description() -> LaunchDescription:
     )
     declare_params_file_cmd = DeclareLaunchArgument(
         'params_file',
-        default_value=os.path.join(config, 'segmentation.yaml'),
+        default_value=share_path('config', 'segmentation.yaml'),
         description='YAML file with the parameters of the segmentation node',
     )
-    declare_tracking_cmd = DeclareLaunchArgument(
-        'tracking',
-        default_value='true',
-        choices=['true', 'false'],
-        description='Start the tracking node too: instruments keep their ids',
+    declare_tracking_cmd = declare_flag(
+        'tracking', True, 'Start the tracking node too: instruments keep their ids'
     )
     declare_tracking_params_file_cmd = DeclareLaunchArgument(
         'tracking_params_file',
-        default_value=os.path.join(config, 'tracking.yaml'),
+        default_value=share_path('config', 'tracking.yaml'),
         description='YAML file with the parameters of the tracking node',
     )
     declare_checkpoint_cmd = DeclareLaunchArgument(
@@ -93,7 +93,7 @@ def generate_launch_description() -> LaunchDescription:
     declare_branch_cmd = DeclareLaunchArgument(
         'branch',
         default_value='',
-        choices=['', 'main', 'auxiliary', 'auto'],
+        choices=BRANCHES,
         description='Output of the network: main is exact, auxiliary is faster and coarser, auto '
         'the best that keeps deadline_ms; empty: as in params_file',
     )
@@ -121,50 +121,37 @@ def generate_launch_description() -> LaunchDescription:
         description='Part of the image that the network sees: none, auto (without the black '
         "border) or '[x, y, width, height]' in px; empty: as in params_file",
     )
-    declare_autostart_cmd = DeclareLaunchArgument(
-        'autostart',
-        default_value='true',
-        choices=['true', 'false'],
-        description='Configure and activate the node; false: do so by ros2 lifecycle',
+    declare_autostart_cmd = declare_flag(
+        'autostart', True, 'Configure and activate the node; false: do so by ros2 lifecycle'
     )
-    declare_respawn_cmd = DeclareLaunchArgument(
+    declare_respawn_cmd = declare_flag(
         'respawn',
-        default_value='false',
-        choices=['true', 'false'],
-        description=f'Start the node again {RESPAWN_DELAY_S:g} s after it ended, however it did; '
+        False,
+        f'Start the node again {RESPAWN_DELAY_S:g} s after it ended, however it did; '
         'with autostart it comes back active',
     )
-    declare_use_sim_time_cmd = DeclareLaunchArgument(
-        'use_sim_time',
-        default_value='false',
-        choices=['true', 'false'],
-        description='Take the time from /clock, for bags and simulators that publish it',
+    declare_use_sim_time_cmd = declare_flag(
+        'use_sim_time', False, 'Take the time from /clock, for bags and simulators that publish it'
     )
-    declare_use_large_image_profile_cmd = DeclareLaunchArgument(
+    declare_use_large_image_profile_cmd = declare_flag(
         'use_large_image_profile',
-        default_value='true',
-        choices=['true', 'false'],
-        description='Give Fast DDS shared memory for whole images, unless '
+        True,
+        'Give Fast DDS shared memory for whole images, unless '
         'FASTDDS_DEFAULT_PROFILES_FILE is set; the camera driver needs it too',
     )
-    declare_tune_malloc_cmd = DeclareLaunchArgument(
+    declare_tune_malloc_cmd = declare_flag(
         'tune_malloc',
-        default_value='true',
-        choices=['true', 'false'],
-        description='Let glibc keep the buffers of images (MALLOC_* variables), half the cost '
-        'of a frame',
+        True,
+        'Let glibc keep the buffers of images (MALLOC_* variables), half the cost of a frame',
     )
     declare_log_level_cmd = DeclareLaunchArgument(
         'log_level',
         default_value='info',
-        choices=['debug', 'info', 'warn', 'error', 'fatal'],
+        choices=LOG_LEVELS,
         description='Least severe messages that the node prints',
     )
-    declare_rviz_cmd = DeclareLaunchArgument(
-        'rviz',
-        default_value='false',
-        choices=['true', 'false'],
-        description='Show overlays, class colors and markers in RViz',
+    declare_rviz_cmd = declare_flag(
+        'rviz', False, 'Show overlays, class colors and markers in RViz'
     )
 
     set_profile_cmds = [
@@ -176,16 +163,12 @@ def generate_launch_description() -> LaunchDescription:
         for name, value in malloc_variables(os.environ).items()
     ]
     start_segmentation_cmd = OpaqueFunction(function=_start_segmentation)
-    start_tracking_cmd = Node(
-        package='surgseg_ros',
-        executable='tracking_node',
-        namespace=LaunchConfiguration('namespace'),
-        output='screen',
-        parameters=[
+    start_tracking_cmd = make_node(
+        'tracking_node',
+        [
             ParameterFile(LaunchConfiguration('tracking_params_file')),
-            {'use_sim_time': ParameterValue(LaunchConfiguration('use_sim_time'), value_type=bool)},
+            {'use_sim_time': value_of('use_sim_time', bool)},
         ],
-        arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')],
         condition=IfCondition(LaunchConfiguration('tracking')),
     )
     start_rviz_cmd = OpaqueFunction(
@@ -233,28 +216,21 @@ def _start_segmentation(context: LaunchContext) -> list[LaunchDescriptionEntity]
         'crop': None,  # text or four numbers
     }
     given = {
-        name: ParameterValue(LaunchConfiguration(name), value_type=value_type)
+        name: value_of(name, value_type)
         for name, value_type in types.items()
         if LaunchConfiguration(name).perform(context)
     }
-    flags = {
-        name: ParameterValue(LaunchConfiguration(name), value_type=bool)
-        for name in ('autostart', 'use_sim_time')
-    }
+    flags = {name: value_of(name, bool) for name in ('autostart', 'use_sim_time')}
     return [
-        Node(
-            package='surgseg_ros',
-            executable='segmentation_node',
-            namespace=LaunchConfiguration('namespace'),
-            output='screen',
-            parameters=[
+        make_node(
+            'segmentation_node',
+            [
                 ParameterFile(LaunchConfiguration('params_file')),
                 _rig_parameters(context),
                 flags,
                 given,
             ],
             remappings=_rig_remappings(context),
-            arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')],
             respawn=LaunchConfiguration('respawn').perform(context) == 'true',
             respawn_delay=RESPAWN_DELAY_S,
         )
@@ -269,13 +245,12 @@ def _start_rviz(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     outputs += [f'tracking/{name}' for name in RVIZ_TRACKS]
     # A rule with a relative target follows the namespace of the node.
     topics = {**inputs, **{name: name for name in outputs}}
-    config = os.path.join(get_package_share_directory('surgseg_ros'), 'config')
     return [
         Node(
             package='rviz2',
             executable='rviz2',
             namespace=LaunchConfiguration('namespace'),
-            arguments=['-d', os.path.join(config, 'segmentation.rviz')],
+            arguments=['-d', share_path('config', 'segmentation.rviz')],
             remappings=[(f'{RVIZ_NAMESPACE}/{name}', topic) for name, topic in topics.items()],
         )
     ]

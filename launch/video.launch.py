@@ -14,32 +14,26 @@
 
 """Segment a recording: a video file, a folder of images, or one of each eye."""
 
-import os
-
-from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext
 from launch import LaunchDescription
 from launch import LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument
-from launch.actions import IncludeLaunchDescription
 from launch.actions import OpaqueFunction
 from launch.actions import Shutdown
-from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
-from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterFile
-from launch_ros.parameter_descriptions import ParameterValue
 
+from surgseg_ros.nodes.common.launch_files import declare_flag
+from surgseg_ros.nodes.common.launch_files import declare_passed_on
+from surgseg_ros.nodes.common.launch_files import include_segmentation
+from surgseg_ros.nodes.common.launch_files import make_node
+from surgseg_ros.nodes.common.launch_files import share_path
+from surgseg_ros.nodes.common.launch_files import value_of
 from surgseg_ros.nodes.demo.defaults import NAMESPACE
-
-PASSED_ON = ('namespace', 'checkpoint', 'branch', 'device', 'log_level', 'rviz')
-"""Arguments of segmentation.launch.py that are arguments of this one too."""
 
 
 def generate_launch_description() -> LaunchDescription:
     """Describe the player and the segmentation; everything ends with the recording."""
-    share = get_package_share_directory('surgseg_ros')
-
     declare_left_cmd = DeclareLaunchArgument(
         'left', description='Video file, folder of images or image of the left camera'
     )
@@ -55,11 +49,8 @@ def generate_launch_description() -> LaunchDescription:
     declare_rate_cmd = DeclareLaunchArgument(
         'rate', default_value='0.0', description='Frames a second (Hz); 0: the rate of the file'
     )
-    declare_loop_cmd = DeclareLaunchArgument(
-        'loop',
-        default_value='false',
-        choices=['true', 'false'],
-        description='Start again at the end instead of shutting down',
+    declare_loop_cmd = declare_flag(
+        'loop', False, 'Start again at the end instead of shutting down'
     )
     declare_left_camera_info_cmd = DeclareLaunchArgument(
         'left_camera_info',
@@ -74,52 +65,20 @@ def generate_launch_description() -> LaunchDescription:
     declare_namespace_cmd = DeclareLaunchArgument(
         'namespace', default_value=NAMESPACE, description='Namespace of all nodes and topics'
     )
-    declare_checkpoint_cmd = DeclareLaunchArgument(
-        'checkpoint',
-        default_value='',
-        description='Weights: a file, a folder or the name of a shipped checkpoint; '
-        'empty: the default ones',
-    )
-    declare_branch_cmd = DeclareLaunchArgument(
-        'branch',
-        default_value='',
-        choices=['', 'main', 'auxiliary', 'auto'],
-        description='Output of the network: main (exact), auxiliary (coarser) or auto; '
-        'empty: main',
-    )
-    declare_device_cmd = DeclareLaunchArgument(
-        'device', default_value='', description='cpu, cuda, cuda:<index>; empty: CUDA if possible'
-    )
-    declare_log_level_cmd = DeclareLaunchArgument(
-        'log_level',
-        default_value='info',
-        choices=['debug', 'info', 'warn', 'error', 'fatal'],
-        description='Least severe messages that the nodes print',
-    )
-    declare_rviz_cmd = DeclareLaunchArgument(
-        'rviz',
-        default_value='false',
-        choices=['true', 'false'],
-        description='Show both overlays in RViz',
-    )
 
     texts = ('left', 'right', 'layout', 'left_camera_info', 'right_camera_info')
-    start_player_cmd = Node(
-        package='surgseg_ros',
-        executable='video_publisher_node',
-        namespace=LaunchConfiguration('namespace'),
-        output='screen',
-        parameters=[
-            ParameterFile(os.path.join(share, 'config', 'video.yaml')),
-            {name: ParameterValue(LaunchConfiguration(name), value_type=str) for name in texts},
+    start_player_cmd = make_node(
+        'video_publisher_node',
+        [
+            ParameterFile(share_path('config', 'video.yaml')),
+            {name: value_of(name, str) for name in texts},
             {
-                'rate_hz': ParameterValue(LaunchConfiguration('rate'), value_type=float),
-                'loop': ParameterValue(LaunchConfiguration('loop'), value_type=bool),
+                'rate_hz': value_of('rate', float),
+                'loop': value_of('loop', bool),
                 # Otherwise the recording may be over before the network is loaded.
                 'wait_for_subscribers': True,
             },
         ],
-        arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')],
         on_exit=Shutdown(reason='the recording has ended'),
     )
 
@@ -133,11 +92,7 @@ def generate_launch_description() -> LaunchDescription:
             declare_left_camera_info_cmd,
             declare_right_camera_info_cmd,
             declare_namespace_cmd,
-            declare_checkpoint_cmd,
-            declare_branch_cmd,
-            declare_device_cmd,
-            declare_log_level_cmd,
-            declare_rviz_cmd,
+            *declare_passed_on(),
             # First, because it sets the environment that the player needs as well.
             OpaqueFunction(function=_include_segmentation),
             start_player_cmd,
@@ -147,15 +102,7 @@ def generate_launch_description() -> LaunchDescription:
 
 def _include_segmentation(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Start the segmentation of the eyes that the recording has."""
-    share = get_package_share_directory('surgseg_ros')
     layout = LaunchConfiguration('layout').perform(context)
     right = LaunchConfiguration('right').perform(context)
-    return [
-        IncludeLaunchDescription(
-            PythonLaunchDescriptionSource(os.path.join(share, 'launch', 'segmentation.launch.py')),
-            launch_arguments={
-                'eyes': '[left]' if layout == 'mono' and not right else '[left, right]',
-                **{name: LaunchConfiguration(name) for name in PASSED_ON},
-            }.items(),
-        )
-    ]
+    eyes = '[left]' if layout == 'mono' and not right else '[left, right]'
+    return [include_segmentation({'eyes': eyes})]

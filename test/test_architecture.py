@@ -138,6 +138,19 @@ def test_only_nodes_know_ros(path):
     assert not imported, f'only surgseg_ros/nodes may import {sorted(imported)}'
 
 
+def test_only_launch_files_need_launch():
+    # It is there only with a ROS 2 installation; nodes and commands start without.
+    needed = ('launch', 'launch_ros', 'surgseg_ros.nodes.common.launch_files')
+    importers = [
+        str(path.relative_to(PACKAGE))
+        for path in modules()
+        if any(
+            f'{name}.'.startswith(f'{module}.') for name in imports_of(path) for module in needed
+        )
+    ]
+    assert importers == ['nodes/common/launch_files.py']
+
+
 def tracked_files() -> list[Path]:
     if not (CHECKOUT / '.git').exists():
         pytest.skip('the list of source files comes from git, and this is not a clone')

@@ -21,4 +21,5 @@ What every node shares.
 - :mod:`.problem_log`: say once when a problem comes and when it has gone
 - :mod:`.child_process`, :mod:`.process_environment`, :mod:`.argument_types`: for programs that
   start nodes
+- :mod:`.launch_files`: what the launch files share; only they may import it
 """
