@@ -21,7 +21,8 @@ Files in, samples and label images out: label sets, readers of frames and of dat
 - :mod:`.samples`, :mod:`.label_decoding`, :mod:`.sample_checks`, :mod:`.splits`: their content
 - :mod:`.prepare`, :mod:`.prepared_folder`: conversion to the prepared layout
 - :mod:`.scenes` (and ``real_scenes.yaml``): scenes of real frames to be scored on
-- :mod:`.parallel`: work on many files at once
+- :mod:`.parallel`: work on many files at once; :mod:`.whole_files`: write one whole or not at all
+- :mod:`.settings`: values that people type
 """
 
 from surgseg_ros.data.label_sets import get_label_set

@@ -14,12 +14,13 @@
 
 """Image files: RGB in memory, any format on disk."""
 
-import os
 from pathlib import Path
 import struct
 
 import cv2
 import numpy as np
+
+from surgseg_ros.data.whole_files import replacing
 
 JPEG_SUFFIXES = ('.jpg', '.jpeg')
 JPEG_QUALITY = 95
@@ -82,9 +83,5 @@ def write_image_whole(path: Path, image: np.ndarray, jpeg_quality: int = JPEG_QU
 
     :raises OSError: if the file cannot be written
     """
-    unfinished = path.with_name(f'.unfinished-{path.name}')
-    try:
-        write_image(unfinished, image, jpeg_quality)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(path) as draft:
+        write_image(draft, image, jpeg_quality)

@@ -25,7 +25,6 @@ from dataclasses import dataclass
 from dataclasses import field
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +39,7 @@ from surgseg_ros.data.parallel import map_in_threads
 from surgseg_ros.data.samples import Crop
 from surgseg_ros.data.samples import DatasetError
 from surgseg_ros.data.samples import Sample
+from surgseg_ros.data.whole_files import write_whole_text
 
 MANIFEST = 'dataset.json'
 IMAGE_FORMATS = ('png', 'jpg')
@@ -197,9 +197,7 @@ class PreparedFolder:
                 )
 
     def _write_manifest(self, content: Mapping[str, Any]) -> None:
-        unfinished = self.root / f'.unfinished-{MANIFEST}'
-        unfinished.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
-        os.replace(unfinished, self.root / MANIFEST)
+        write_whole_text(self.root / MANIFEST, json.dumps(content, indent=2) + '\n')
 
 
 def read_hash(root: Path) -> str | None:

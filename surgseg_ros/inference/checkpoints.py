@@ -32,6 +32,7 @@ from safetensors.torch import save_file
 import torch
 from torch import Tensor
 
+from surgseg_ros.data.whole_files import replacing
 from surgseg_ros.inference.checkpoint_info import CheckpointError
 from surgseg_ros.inference.checkpoint_info import CheckpointInfo
 from surgseg_ros.inference.checkpoint_info import FORMAT
@@ -169,9 +170,8 @@ def save_checkpoint(
     tensors = {name: _to_stored(tensor, dtype) for name, tensor in model.state_dict().items()}
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + '.partial')
-    save_file(tensors, partial, info.to_metadata())
-    partial.replace(path)
+    with replacing(path) as draft:
+        save_file(tensors, draft, info.to_metadata())
 
 
 def _to_stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:

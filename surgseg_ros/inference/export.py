@@ -38,6 +38,7 @@ from torch import nn
 from torch import Tensor
 import torch.nn.functional as F
 
+from surgseg_ros.data.whole_files import replacing
 from surgseg_ros.inference.checkpoint_info import CheckpointInfo
 from surgseg_ros.inference.checkpoint_info import LoadReport
 from surgseg_ros.inference.checkpoint_info import NATIVE_SIZE
@@ -149,14 +150,9 @@ def export(
     with torch.inference_mode():
         expected = network(image).numpy()
     output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_name(f'partial_{output.name}')
-    try:
-        found = TARGETS[target](network, info, image, partial)
-        report = _compare(loaded.report, expected, found)
-        partial.replace(output)
-    finally:
-        partial.unlink(missing_ok=True)
-    return report
+    with replacing(output) as draft:
+        found = TARGETS[target](network, info, image, draft)
+        return _compare(loaded.report, expected, found)
 
 
 def _choose_size(
@@ -262,7 +258,9 @@ def _to_torchscript(
         warnings.simplefilter('ignore', torch.jit.TracerWarning)
         with torch.inference_mode():
             traced = torch.jit.trace(network, image, check_trace=False)
-        torch.jit.save(traced, str(path), _extra_files={METADATA_KEY: _metadata(network, info)})
+        # The file object keeps torch from naming the archive in it after the draft.
+        with path.open('wb') as file:
+            torch.jit.save(traced, file, _extra_files={METADATA_KEY: _metadata(network, info)})
         restored = torch.jit.load(str(path))
     with torch.inference_mode():
         return restored(image).numpy()

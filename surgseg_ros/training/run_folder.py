@@ -21,6 +21,8 @@ from typing import Any
 
 import torch
 
+from surgseg_ros.data.whole_files import replacing
+from surgseg_ros.data.whole_files import write_whole_text
 from surgseg_ros.training.recipe import differing_keys
 from surgseg_ros.training.recipe import Recipe
 from surgseg_ros.training.recipe import recipe_to_dict
@@ -56,7 +58,7 @@ class RunFolder:
         values = recipe_to_dict(recipe)
         if self._recipe.is_file():
             self._compare(values)
-        _replace_text(self._recipe, json.dumps(values, indent=2) + '\n')
+        write_whole_text(self._recipe, json.dumps(values, indent=2) + '\n')
 
     def _compare(self, values: Mapping[str, Any]) -> None:
         before = json.loads(self._recipe.read_text(encoding='utf-8'))
@@ -72,9 +74,8 @@ class RunFolder:
 
     def write_state(self, state: Mapping[str, Any]) -> None:
         """Keep what is needed to go on."""
-        partial = self._state.with_name(self._state.name + '.partial')
-        torch.save(state, partial)
-        partial.replace(self._state)
+        with replacing(self._state) as draft:
+            torch.save(state, draft)
 
     def read_state(self) -> dict[str, Any] | None:
         """
@@ -110,10 +111,4 @@ class RunFolder:
     def forget_metrics_after(self, step: int) -> None:
         """Drop the metrics of steps that a resumed run takes again."""
         kept = [json.dumps(line) for line in self.read_metrics() if line['step'] <= step]
-        _replace_text(self._metrics, ''.join(f'{line}\n' for line in kept))
-
-
-def _replace_text(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + '.partial')
-    partial.write_text(text, encoding='utf-8')
-    partial.replace(path)
+        write_whole_text(self._metrics, ''.join(f'{line}\n' for line in kept))

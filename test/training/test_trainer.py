@@ -90,7 +90,7 @@ def test_an_interrupted_run_ends_with_the_very_same_weights(shaft_data, tmp_path
     whole = load_file(tmp_path / 'whole' / 'last.safetensors')
     resumed = load_file(tmp_path / 'parts' / 'last.safetensors')
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
-    assert not list(tmp_path.rglob('*.partial'))
+    assert not list(tmp_path.rglob('.unfinished-*'))
 
 
 def test_the_number_of_workers_changes_nothing(shaft_data, tmp_path):

@@ -40,6 +40,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from surgseg_ros.benchmark.picture import draw_picture
+from surgseg_ros.data.whole_files import write_whole_text
 from surgseg_ros.nodes.messages.compressed_images import array_to_compressed
 from surgseg_ros.nodes.messages.images import array_to_image
 
@@ -85,7 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     messages = _make_messages(np.load(options.pictures), options.transport)
     is_matched = _wait_for_subscribers(publishers, stop)
     stamps = _send(node, publishers, messages, options, stop) if is_matched else []
-    _write(Path(options.record), stamps)
+    # Whoever started this program reads the file as soon as it is there.
+    write_whole_text(Path(options.record), json.dumps(stamps))
     # With its publisher an image may vanish that a slow node has not taken yet.
     while is_matched and not stop:
         time.sleep(POLL_S)
@@ -173,13 +175,6 @@ def _send(
             return stamps
         due = max(due + 1.0 / options.rate, time.monotonic())
     return stamps
-
-
-def _write(path: Path, stamps: Sequence[int]) -> None:
-    """Write a file that is complete from the moment that it exists."""
-    partial = path.with_suffix('.partial')
-    partial.write_text(json.dumps(stamps), encoding='utf-8')
-    partial.replace(path)
 
 
 if __name__ == '__main__':

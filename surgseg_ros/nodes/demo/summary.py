@@ -19,13 +19,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from surgseg_ros.data.label_sets import LabelSet
+from surgseg_ros.data.whole_files import write_whole_text
 from surgseg_ros.evaluation.labels.metrics import binary_confusion
 from surgseg_ros.evaluation.labels.metrics import confusion_matrix
 from surgseg_ros.evaluation.labels.metrics import dice_per_class
@@ -218,9 +218,7 @@ def _rounded(value: float) -> float | None:
 
 def write_summary(path: Path, summary: dict[str, Any]) -> None:
     """Write a summary so that a reader, or an interruption, never meets half a file."""
-    draft = path.with_name(path.name + '.part')
-    draft.write_text(json.dumps(summary, indent=2) + '\n', encoding='utf-8')
-    os.replace(draft, path)
+    write_whole_text(path, json.dumps(summary, indent=2) + '\n')
 
 
 def format_summary(summary: Mapping[str, Any]) -> str:
