@@ -19,10 +19,15 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from surgseg_ros.commands.arguments import add_crop_argument
 from surgseg_ros.commands.arguments import add_device_argument
+from surgseg_ros.commands.arguments import add_names_argument
+from surgseg_ros.commands.arguments import add_settings_argument
+from surgseg_ros.commands.arguments import add_size_argument
+from surgseg_ros.commands.arguments import add_topic_argument
+from surgseg_ros.commands.arguments import given_values
 from surgseg_ros.commands.arguments import parse_settings
 from surgseg_ros.commands.arguments import parse_size
-from surgseg_ros.commands.arguments import split_names
 
 OTSU = 'otsu'
 SINGLE_STAGE, TRAIN_TEST = 'ss', 'tt'
@@ -43,7 +48,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         '--input', type=Path, required=True, help='video, folder of images or rosbag2 recording'
     )
-    parser.add_argument('--topic', help='of a recording (default: its only one with images)')
+    add_topic_argument(parser)
     parser.add_argument(
         '--output', type=Path, required=True, help='checkpoint to write, .safetensors'
     )
@@ -76,11 +81,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help="of the prediction: otsu (default), each frame's own and their mean in the "
         'checkpoint, or a probability',
     )
-    parser.add_argument(
-        '--crop',
-        default='none',
-        metavar='X,Y,WIDTH,HEIGHT',
-        help='part of the frames to use in px, none (default), or auto: without black border, '
+    add_crop_argument(
+        parser,
+        'part of the frames to use in px, none (default), or auto: without black border, '
         'which is as gray as instruments are',
     )
     add_device_argument(parser)
@@ -103,11 +106,10 @@ def _add_label_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_cue_arguments(parser: argparse.ArgumentParser) -> None:
     cues = parser.add_argument_group('cues')
-    cues.add_argument(
+    add_names_argument(
+        cues,
         '--cues-used',
-        type=split_names,
-        metavar='NAME,...',
-        help='of color, objectness and location (default: all), and of prediction and mirrored, '
+        'of color, objectness and location (default: all), and of prediction and mirrored, '
         'what the network of --init says of a frame and of its mirror image (default with --init)',
     )
     cues.add_argument(
@@ -125,19 +127,15 @@ def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
     training = parser.add_argument_group('training')
     training.add_argument('--form', choices=('paper', 'released'), help='of the losses')
     training.add_argument('--steps', type=int, help='optimizer steps')
-    training.add_argument(
-        '--size',
-        metavar='WIDTHxHEIGHT',
-        help="at which the network sees images (default: the checkpoint's, or 320x256)",
+    add_size_argument(
+        training,
+        "at which the network sees images (default: the checkpoint's, or 320x256)",
     )
     training.add_argument('--max-frames', type=int, help='evenly spaced frames of a longer clip')
     training.add_argument('--seed', type=int, help='of everything random')
-    training.add_argument(
-        '--set',
-        action='append',
-        default=[],
-        metavar='KEY=VALUE',
-        help='change any option (JSON value), for example --set pairs_per_batch=6; may be '
+    add_settings_argument(
+        training,
+        'change any option (JSON value), for example --set pairs_per_batch=6; may be '
         'repeated; see AdaptationOptions',
     )
 
@@ -187,16 +185,12 @@ def _changes(arguments: argparse.Namespace) -> dict[str, Any]:
     from surgseg_ros.training.label_free.adaptation import AdaptationOptions
 
     changes = parse_settings(arguments.set, [field.name for field in fields(AdaptationOptions)])
-    given = {
-        'form': arguments.form,
-        'cues': arguments.cues_used,
-        'steps': arguments.steps,
-        'size': parse_size(arguments.size) if arguments.size else None,
-        'max_frames': arguments.max_frames,
-        'seed': arguments.seed,
-        'label_share': arguments.label_share,
-    }
-    return changes | {name: value for name, value in given.items() if value is not None}
+    names = ('form', 'steps', 'max_frames', 'seed', 'label_share')
+    return changes | given_values(
+        **{name: getattr(arguments, name) for name in names},
+        cues=arguments.cues_used,
+        size=parse_size(arguments.size) if arguments.size else None,
+    )
 
 
 def _parse_threshold(text: str) -> float | None:

@@ -16,11 +16,13 @@
 """Arguments that several commands have in common."""
 
 import argparse
+from collections.abc import Iterable
 from collections.abc import Sequence
-import json
 from pathlib import Path
 from typing import Any
 from typing import TYPE_CHECKING
+
+from surgseg_ros.data.settings import json_or_text
 
 if TYPE_CHECKING:
     from surgseg_ros.inference.segmenter import Segmenter
@@ -43,6 +45,56 @@ def add_device_argument(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         '--device', default='auto', help='auto (default: CUDA if there is one), cpu or cuda'
     )
+
+
+def add_backend_argument(
+    parser: argparse._ActionsContainer,
+    description: str = 'of the network, see predict (default: torch)',
+) -> None:
+    """Add the option that names what computes the network."""
+    parser.add_argument('--backend', default='torch', help=description)
+
+
+def add_branch_argument(parser: argparse._ActionsContainer) -> None:
+    """Add the option that names the output of the network."""
+    parser.add_argument(
+        '--branch', default='main', help='output of the network: main (default) or auxiliary'
+    )
+
+
+def add_crop_argument(parser: argparse._ActionsContainer, description: str) -> None:
+    """Add the option for a part of the frames, a text for ``parse_crop``."""
+    parser.add_argument('--crop', default='none', metavar='X,Y,WIDTH,HEIGHT', help=description)
+
+
+def add_names_argument(
+    parser: argparse._ActionsContainer, option: str, description: str, name: str = 'NAME'
+) -> None:
+    """
+    Add an option whose value is a comma-separated list.
+
+    :param name: of an entry, for the help
+    """
+    parser.add_argument(option, type=split_names, metavar=f'{name},...', help=description)
+
+
+def add_settings_argument(parser: argparse._ActionsContainer, description: str) -> None:
+    """Add the option that changes values by name; it may be repeated."""
+    parser.add_argument(
+        '--set', action='append', default=[], metavar='KEY=VALUE', help=description
+    )
+
+
+def add_size_argument(
+    parser: argparse._ActionsContainer, description: str, default: str | None = None
+) -> None:
+    """Add the option for the size of images, a text for :func:`parse_size`."""
+    parser.add_argument('--size', default=default, metavar='WIDTHxHEIGHT', help=description)
+
+
+def add_topic_argument(parser: argparse._ActionsContainer) -> None:
+    """Add the option for the images of a recording."""
+    parser.add_argument('--topic', help='of a recording (default: its only one with images)')
 
 
 def load_segmenter(arguments: argparse.Namespace) -> 'Segmenter':
@@ -68,8 +120,22 @@ def load_segmenter(arguments: argparse.Namespace) -> 'Segmenter':
 
 def missing_options(arguments: argparse.Namespace, *names: str) -> str:
     """Return the options that were not given, empty if all were."""
-    options = [f'--{name.replace("_", "-")}' for name in names if getattr(arguments, name) is None]
-    return ', '.join(options)
+    return format_options(name for name in names if getattr(arguments, name) is None)
+
+
+def format_options(names: Iterable[str]) -> str:
+    """Return the options as they are typed, of their names in the parsed arguments."""
+    return ', '.join(f'--{name.replace("_", "-")}' for name in names)
+
+
+def given_values(**values: Any) -> dict[str, Any]:
+    """Return the values that were given, so that the others keep the default of what is called."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def given_options(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """Return the values of those of the options that were given."""
+    return given_values(**{name: getattr(arguments, name) for name in names})
 
 
 def write_result(path: Path | None, text: str) -> None:
@@ -90,17 +156,9 @@ def parse_settings(settings: Sequence[str], names: Sequence[str]) -> dict[str, A
         key, separator, text = setting.partition('=')
         if not separator or key not in names:
             raise ValueError(f'--set {setting}: expected KEY=VALUE, KEY one of {", ".join(names)}')
-        value = _parse_value(text)
+        value = json_or_text(text)
         values[key] = tuple(value) if isinstance(value, list) else value
     return values
-
-
-def _parse_value(text: str) -> Any:
-    """Return a JSON value, or the text itself where it is none."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text
 
 
 def format_size(size: Sequence[int]) -> str:

@@ -28,9 +28,10 @@ from typing import Any
 from typing import TYPE_CHECKING
 
 from surgseg_ros.commands.arguments import add_device_argument
+from surgseg_ros.commands.arguments import add_names_argument
+from surgseg_ros.commands.arguments import given_options
 from surgseg_ros.commands.arguments import parse_size
 from surgseg_ros.commands.arguments import split_counts
-from surgseg_ros.commands.arguments import split_names
 from surgseg_ros.reporting.packages import check_packages
 
 if TYPE_CHECKING:
@@ -62,20 +63,21 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help='measure image messages; the exit code is 1 if filling one takes so long that '
         'something is wrong with it',
     )
-    parser.add_argument(
+    add_names_argument(
+        parser,
         '--models',
-        type=split_names,
-        metavar='NAME,...',
-        help='networks of `surgseg models`, or all (default: mffnet,linknet34)',
+        'networks of `surgseg models`, or all (default: mffnet,linknet34)',
     )
-    parser.add_argument(
-        '--branches', type=split_names, metavar='NAME,...', help='outputs (default: all)'
+    add_names_argument(
+        parser,
+        '--branches',
+        'outputs (default: all)',
     )
-    parser.add_argument(
+    add_names_argument(
+        parser,
         '--sizes',
-        type=split_names,
-        metavar='WIDTHxHEIGHT,...',
-        help='of the images (default: 1280x1024,640x512)',
+        'of the images (default: 1280x1024,640x512)',
+        'WIDTHxHEIGHT',
     )
     parser.add_argument(
         '--batch',
@@ -84,18 +86,16 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         metavar='N,...',
         help='images in one pass (default: 1)',
     )
-    parser.add_argument(
+    add_names_argument(
+        parser,
         '--backends',
-        type=split_names,
-        metavar='NAME,...',
-        help='eager (as the papers ran it), torch, openvino, onnxruntime, tensorrt, or installed '
+        'eager (as the papers ran it), torch, openvino, onnxruntime, tensorrt, or installed '
         '(default): eager and all that run here',
     )
-    parser.add_argument(
+    add_names_argument(
+        parser,
         '--precisions',
-        type=split_names,
-        metavar='NAME,...',
-        help='fp32, bf16, fp16, all, or best (default): the fastest native one of each backend',
+        'fp32, bf16, fp16, all, or best (default): the fastest native one of each backend',
     )
     add_device_argument(parser)
     parser.add_argument(
@@ -221,9 +221,9 @@ def _network_settings(arguments: argparse.Namespace) -> 'Settings':
         'repetitions',
         'checkpoint',
     )
-    values = {name: getattr(arguments, name) for name in names}
-    values['sizes'] = arguments.sizes and tuple(parse_size(text) for text in arguments.sizes)
-    given = {name: value for name, value in values.items() if value is not None}
+    given = given_options(arguments, *names)
+    if arguments.sizes is not None:
+        given['sizes'] = tuple(parse_size(text) for text in arguments.sizes)
     device = select_device(arguments.device)
     return Settings(device=device, threads=arguments.threads, **given)
 

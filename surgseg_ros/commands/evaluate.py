@@ -21,14 +21,18 @@ from pathlib import Path
 import shlex
 import sys
 
+from surgseg_ros.commands.arguments import add_backend_argument
 from surgseg_ros.commands.arguments import add_checkpoint_argument
 from surgseg_ros.commands.arguments import add_device_argument
+from surgseg_ros.commands.arguments import add_names_argument
+from surgseg_ros.commands.arguments import add_size_argument
+from surgseg_ros.commands.arguments import format_options
 from surgseg_ros.commands.arguments import format_size
 from surgseg_ros.commands.arguments import FULL_SIZE
+from surgseg_ros.commands.arguments import given_values
 from surgseg_ros.commands.arguments import load_segmenter
 from surgseg_ros.commands.arguments import missing_options
 from surgseg_ros.commands.arguments import parse_size
-from surgseg_ros.commands.arguments import split_names
 from surgseg_ros.commands.arguments import write_result
 from surgseg_ros.reporting.packages import check_packages
 
@@ -106,11 +110,10 @@ def _add_label_arguments(parser: argparse.ArgumentParser) -> None:
         help='also measure distances of outlines: Hausdorff, NSD and the score of SAR-RARP50; '
         '10 to 30 ms more a class of a frame of 1280x1024. Needs the evaluation extra',
     )
-    labels.add_argument(
+    add_names_argument(
+        labels,
         '--videos',
-        type=split_names,
-        metavar='NAME,...',
-        help='only these videos of the ground truth, for example those of a test split',
+        'only these videos of the ground truth, for example those of a test split',
     )
     labels.add_argument('--markdown', type=Path, help='write tables to this file')
     labels.add_argument(
@@ -133,8 +136,10 @@ def _add_track_arguments(parser: argparse.ArgumentParser) -> None:
     tracks.add_argument(
         '--tracks', action='store_true', help='judge positions and tracks in scripted scenes'
     )
-    tracks.add_argument(
-        '--scenes', type=split_names, metavar='NAME,...', help='scenes, or all (default: all)'
+    add_names_argument(
+        tracks,
+        '--scenes',
+        'scenes, or all (default: all)',
     )
     tracks.add_argument(
         '--labels',
@@ -144,11 +149,8 @@ def _add_track_arguments(parser: argparse.ArgumentParser) -> None:
         'which is slow on a CPU',
     )
     add_checkpoint_argument(tracks)
-    tracks.add_argument(
-        '--size',
-        default=format_size(FULL_SIZE),
-        metavar='WIDTHxHEIGHT',
-        help='of the images (default: %(default)s)',
+    add_size_argument(
+        tracks, 'of the images (default: %(default)s)', default=format_size(FULL_SIZE)
     )
     tracks.add_argument(
         '--rate', type=float, metavar='HZ', help='of the frames (default: that of the scene, 30)'
@@ -157,9 +159,7 @@ def _add_track_arguments(parser: argparse.ArgumentParser) -> None:
         '--seconds', type=float, help='evaluate so much of each scene (default: all)'
     )
     add_device_argument(tracks)
-    tracks.add_argument(
-        '--backend', default='torch', help='of the network, see predict (default: torch)'
-    )
+    add_backend_argument(tracks)
     parser.set_defaults(branch='main', threshold=None)
 
 
@@ -233,13 +233,11 @@ def _check_picture_options(arguments: argparse.Namespace) -> None:
 
 
 def _refuse_label_options(arguments: argparse.Namespace) -> None:
-    given = [
-        f'--{name.replace("_", "-")}'
-        for name in LABEL_OPTIONS
-        if getattr(arguments, name) != arguments.default_of(name)
-    ]
+    given = format_options(
+        name for name in LABEL_OPTIONS if getattr(arguments, name) != arguments.default_of(name)
+    )
     if given:
-        raise ValueError(f'{", ".join(given)} do not go with --tracks')
+        raise ValueError(f'{given} do not go with --tracks')
 
 
 def _run_evaluate_tracks(arguments: argparse.Namespace) -> int:
@@ -253,14 +251,13 @@ def _run_evaluate_tracks(arguments: argparse.Namespace) -> int:
     _refuse_label_options(arguments)
     check_motmetrics()
     _check_packages(arguments)
-    values = {
-        'scenes': arguments.scenes,
-        'task': arguments.task,
-        'size': parse_size(arguments.size),
-        'rate_hz': arguments.rate,
-        'seconds': arguments.seconds,
-    }
-    given = {name: value for name, value in values.items() if value is not None}
+    given = given_values(
+        scenes=arguments.scenes,
+        task=arguments.task,
+        size=parse_size(arguments.size),
+        rate_hz=arguments.rate,
+        seconds=arguments.seconds,
+    )
     options = TrackEvaluationOptions(**given)
     segmenter = load_segmenter(arguments) if arguments.labels == 'network' else None
     result, scores = evaluate_tracks(options, segmenter)

@@ -18,7 +18,10 @@
 import argparse
 from pathlib import Path
 
+from surgseg_ros.commands.arguments import add_branch_argument
 from surgseg_ros.commands.arguments import add_checkpoint_argument
+from surgseg_ros.commands.arguments import add_settings_argument
+from surgseg_ros.commands.arguments import add_size_argument
 from surgseg_ros.commands.arguments import parse_settings
 from surgseg_ros.commands.arguments import parse_size
 
@@ -38,20 +41,14 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         '--to', required=True, help='safetensors, onnx, torchscript or torch_export'
     )
     parser.add_argument('--output', type=Path, required=True, help='file to write')
-    parser.add_argument(
-        '--size',
-        metavar='WIDTHxHEIGHT',
-        help="fixed size of the images, for all but safetensors (default: the checkpoint's)",
+    add_size_argument(
+        parser,
+        "fixed size of the images, for all but safetensors (default: the checkpoint's)",
     )
-    parser.add_argument(
-        '--branch', default='main', help='output of the network: main (default) or auxiliary'
-    )
-    parser.add_argument(
-        '--set',
-        action='append',
-        default=[],
-        metavar='KEY=VALUE',
-        help='correct what the checkpoint says about itself (JSON value), for example '
+    add_branch_argument(parser)
+    add_settings_argument(
+        parser,
+        'correct what the checkpoint says about itself (JSON value), for example '
         '--set threshold=0.3; may be repeated',
     )
     parser.set_defaults(run=_run_export)

@@ -19,8 +19,12 @@ import argparse
 from pathlib import Path
 import sys
 
+from surgseg_ros.commands.arguments import add_backend_argument
+from surgseg_ros.commands.arguments import add_branch_argument
 from surgseg_ros.commands.arguments import add_checkpoint_argument
+from surgseg_ros.commands.arguments import add_crop_argument
 from surgseg_ros.commands.arguments import add_device_argument
+from surgseg_ros.commands.arguments import add_topic_argument
 from surgseg_ros.commands.arguments import load_segmenter
 from surgseg_ros.commands.arguments import missing_options
 
@@ -39,28 +43,23 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         '--input', type=Path, help='image, folder, video or rosbag2 recording (its folder)'
     )
-    parser.add_argument('--topic', help='of a recording (default: its only one with images)')
+    add_topic_argument(parser)
     _add_stereo_arguments(parser)
     parser.add_argument('--output', type=Path, required=True, help='folder for the results')
     add_checkpoint_argument(parser)
-    parser.add_argument(
-        '--branch', default='main', help='output of the network: main (default) or auxiliary'
-    )
+    add_branch_argument(parser)
     add_device_argument(parser)
-    parser.add_argument(
-        '--backend',
-        default='torch',
-        help='torch (default), openvino, onnxruntime, tensorrt, or auto: the fastest, which pays '
+    add_backend_argument(
+        parser,
+        'torch (default), openvino, onnxruntime, tensorrt, or auto: the fastest, which pays '
         'for long videos',
     )
     parser.add_argument(
         '--overlay', action='store_true', help='also write <stem>_overlay.jpg to look at'
     )
-    parser.add_argument(
-        '--crop',
-        default='none',
-        metavar='X,Y,WIDTH,HEIGHT',
-        help='part of the frames to segment in px, none (default), or auto: without black border',
+    add_crop_argument(
+        parser,
+        'part of the frames to segment in px, none (default), or auto: without black border',
     )
     parser.add_argument(
         '--threshold',

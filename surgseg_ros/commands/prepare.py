@@ -20,13 +20,15 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 import sys
-from typing import Any
 from typing import TYPE_CHECKING
 
+from surgseg_ros.commands.arguments import add_names_argument
+from surgseg_ros.commands.arguments import add_size_argument
+from surgseg_ros.commands.arguments import format_options
 from surgseg_ros.commands.arguments import format_size
+from surgseg_ros.commands.arguments import given_options
 from surgseg_ros.commands.arguments import missing_options
 from surgseg_ros.commands.arguments import parse_size
-from surgseg_ros.commands.arguments import split_names
 from surgseg_ros.data.simulated_set_defaults import FRAMES
 from surgseg_ros.data.simulated_set_defaults import FRAMES_PER_SCENE
 from surgseg_ros.data.simulated_set_defaults import RANGES
@@ -79,8 +81,11 @@ def _add_conversion_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group('conversion')
     group.add_argument('--input', type=Path, metavar='DIR', help='folder of the data set')
     group.add_argument('--layout', help='layout of the input (default: auto, recognized)')
-    group.add_argument(
-        '--tasks', type=split_names, metavar='TASK,...', help='labels to convert (default: all)'
+    add_names_argument(
+        group,
+        '--tasks',
+        'labels to convert (default: all)',
+        'TASK',
     )
     group.add_argument(
         '--image-format',
@@ -106,10 +111,9 @@ def _add_simulation_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument('--simulate', action='store_true', help='render a data set')
     group.add_argument('--videos', type=int, help=f'number of videos (default: {VIDEOS})')
     group.add_argument('--frames', type=int, help=f'frames of each video (default: {FRAMES})')
-    group.add_argument(
-        '--size',
-        metavar='WIDTHxHEIGHT',
-        help=f'of the images in px (default: {format_size(SIZE)})',
+    add_size_argument(
+        group,
+        f'of the images in px (default: {format_size(SIZE)})',
     )
     group.add_argument('--seed', type=int, help=f'of all that is random (default: {SEED})')
     group.add_argument(
@@ -141,16 +145,9 @@ def _run_prepare(arguments: argparse.Namespace) -> int:
 
 
 def _refuse_options(arguments: argparse.Namespace, names: Sequence[str], why: str) -> None:
-    given = [name for name in names if getattr(arguments, name) is not None]
+    given = given_options(arguments, *names)
     if given:
-        options = ', '.join(f'--{name.replace("_", "-")}' for name in given)
-        raise ValueError(f'{options} {why}')
-
-
-def _given(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
-    """Return the options that were given."""
-    values = {name: getattr(arguments, name) for name in names}
-    return {name: value for name, value in values.items() if value is not None}
+        raise ValueError(f'{format_options(given)} {why}')
 
 
 def _run_conversion(arguments: argparse.Namespace) -> int:
@@ -160,7 +157,9 @@ def _run_conversion(arguments: argparse.Namespace) -> int:
     if arguments.input is None:
         raise ValueError('prepare needs --input or --simulate')
     options = PreparationOptions(
-        **_given(arguments, 'layout', 'tasks', 'image_format', 'check_only', 'skip_bad', 'workers')
+        **given_options(
+            arguments, 'layout', 'tasks', 'image_format', 'check_only', 'skip_bad', 'workers'
+        )
     )
     report = prepare(arguments.input, arguments.output, options)
     for problem in report.problems:
@@ -187,7 +186,7 @@ def _run_simulation(arguments: argparse.Namespace) -> int:
 
     if missing_options(arguments, 'output'):
         raise ValueError('prepare --simulate needs --output')
-    given = _given(arguments, 'frames_per_scene', 'ranges', 'workers')
+    given = given_options(arguments, 'frames_per_scene', 'ranges', 'workers')
     if arguments.rate is not None:
         given['rate_hz'] = arguments.rate
     videos = render_videos(

@@ -21,7 +21,7 @@ from typing import Any
 from typing import TYPE_CHECKING
 
 from surgseg_ros.commands.arguments import add_device_argument
-from surgseg_ros.commands.arguments import split_names
+from surgseg_ros.commands.arguments import add_names_argument
 
 if TYPE_CHECKING:
     from surgseg_ros.reproduction.experiments import Run
@@ -49,11 +49,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         '--output', type=Path, required=True, help='folder for data, runs and results.md'
     )
-    parser.add_argument(
+    add_names_argument(
+        parser,
         '--tables',
-        type=split_names,
-        metavar='WORD,...',
-        help='only tables with such a word in their title, for example AGSD or "table V:"',
+        'only tables with such a word in their title, for example AGSD or "table V:"',
+        'WORD',
     )
     parser.add_argument('--markdown', type=Path, help='also write the page to this file')
     add_device_argument(parser)

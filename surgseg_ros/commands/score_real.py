@@ -19,10 +19,12 @@ import argparse
 from pathlib import Path
 import shlex
 
+from surgseg_ros.commands.arguments import add_backend_argument
 from surgseg_ros.commands.arguments import add_checkpoint_argument
+from surgseg_ros.commands.arguments import add_crop_argument
 from surgseg_ros.commands.arguments import add_device_argument
+from surgseg_ros.commands.arguments import add_names_argument
 from surgseg_ros.commands.arguments import load_segmenter
-from surgseg_ros.commands.arguments import split_names
 
 DESCRIPTION = """\
 Score a checkpoint on scenes of real frames, run as the node runs it: binary Dice of every labeled
@@ -73,11 +75,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help='YAML file that describes the scenes (default: scenes.yaml in the data, else that '
         'of the package)',
     )
-    parser.add_argument(
+    add_names_argument(
+        parser,
         '--only',
-        type=split_names,
-        metavar='NAME,...',
-        help='only these scenes; averages over them compare with nothing else',
+        'only these scenes; averages over them compare with nothing else',
     )
     parser.add_argument(
         '--frames',
@@ -85,11 +86,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         metavar='N',
         help='only the first N frames of each scene, for a quick look (default: all)',
     )
-    parser.add_argument(
-        '--crop',
-        default='none',
-        metavar='X,Y,WIDTH,HEIGHT',
-        help="part of the frames that the network sees in px, none (the node's default), or "
+    add_crop_argument(
+        parser,
+        "part of the frames that the network sees in px, none (the node's default), or "
         'auto: without black border',
     )
     parser.add_argument(
@@ -100,9 +99,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help='show so many of the worst labeled images (default: %(default)s)',
     )
     add_device_argument(parser)
-    parser.add_argument(
-        '--backend', default='torch', help='of the network, see predict (default: torch)'
-    )
+    add_backend_argument(parser)
     parser.set_defaults(run=_run_score_real, branch='auto', threshold=None)
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from surgseg_ros.commands.arguments import add_device_argument
+from surgseg_ros.commands.arguments import add_settings_argument
 from surgseg_ros.commands.arguments import missing_options
 
 if TYPE_CHECKING:
@@ -71,12 +72,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help='start from the weights of a file or a shipped checkpoint, as far as they fit; the '
         'same as --set init=CHECKPOINT',
     )
-    parser.add_argument(
-        '--set',
-        action='append',
-        default=[],
-        metavar='KEY=VALUE',
-        help='change a value of the recipe (JSON), for example --set batch_size=4, '
+    add_settings_argument(
+        parser,
+        'change a value of the recipe (JSON), for example --set batch_size=4, '
         '--set size=[320,256] or --set augmentation.flip_vertical=0; may be repeated',
     )
     parser.add_argument(

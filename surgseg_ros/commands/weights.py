@@ -18,6 +18,8 @@ import json
 from pathlib import Path
 
 from surgseg_ros.commands.arguments import add_device_argument
+from surgseg_ros.commands.arguments import add_settings_argument
+from surgseg_ros.commands.arguments import given_options
 
 EPILOG = """examples:
   surgseg weights --output weights_output
@@ -45,12 +47,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument('--videos', type=int, help='number of videos')
     parser.add_argument('--frames', type=int, help='frames of each video')
     parser.add_argument('--seed', type=int, help='of the data')
-    parser.add_argument(
-        '--set',
-        action='append',
-        default=[],
-        metavar='KEY=VALUE',
-        help='change a value of all recipes (JSON); may be repeated',
+    add_settings_argument(
+        parser,
+        'change a value of all recipes (JSON); may be repeated',
     )
     parser.add_argument('--workers', type=int, help='that render (default: number of CPUs)')
     add_device_argument(parser)
@@ -60,9 +59,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from surgseg_ros.reproduction.shipped_weights import make_weights
 
-    names = ('videos', 'frames', 'seed')
-    given = {name: getattr(arguments, name) for name in names}
-    changes = {name: value for name, value in given.items() if value is not None}
+    changes = given_options(arguments, 'videos', 'frames', 'seed')
     made = make_weights(
         arguments.output, changes, arguments.set, arguments.device, arguments.workers
     )

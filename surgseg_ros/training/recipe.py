@@ -34,6 +34,7 @@ from typing import Any
 import yaml
 
 from surgseg_ros.data.label_sets import get_label_set
+from surgseg_ros.data.settings import json_or_text
 from surgseg_ros.inference.checkpoint_info import RESIZE_MODES
 from surgseg_ros.models import list_models
 from surgseg_ros.models import model_info
@@ -299,7 +300,7 @@ def _apply_setting(values: dict[str, Any], setting: str) -> None:
         inner = target.get(name)
         target[name] = dict(inner) if isinstance(inner, Mapping) else {}
         target = target[name]
-    target[last] = _parse(text)
+    target[last] = json_or_text(text)
     if key == 'epochs':
         values['steps'] = 0
 
@@ -313,14 +314,6 @@ def _check_settings(values: Mapping[str, Any], settings: Sequence[str]) -> None:
                 f"--set {key} would change nothing: each of the recipe's {len(phases)} phases "
                 'has its own; set phases, or --set phases=[] for a single one'
             )
-
-
-def _parse(text: str) -> Any:
-    """Return a JSON value, or the text itself where it is none."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text
 
 
 def _build(values: Mapping[str, Any]) -> Recipe:

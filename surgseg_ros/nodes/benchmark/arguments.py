@@ -16,10 +16,10 @@
 
 import argparse
 from collections.abc import Sequence
-import json
 from pathlib import Path
 from typing import Any
 
+from surgseg_ros.data.settings import json_or_text
 from surgseg_ros.nodes.common.argument_types import image_size
 from surgseg_ros.nodes.common.argument_types import positive_count
 from surgseg_ros.nodes.common.argument_types import positive_number
@@ -153,7 +153,4 @@ def _parameter(text: str) -> tuple[str, Any]:
     name, separator, value = text.partition('=')
     if not separator:
         raise argparse.ArgumentTypeError(f'must be NAME=VALUE, got {text}')
-    try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value
+    return name, json_or_text(value)
