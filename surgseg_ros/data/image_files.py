@@ -32,6 +32,15 @@ PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
 PNG_HEADER_BYTES = 24
 
 
+def size_of(image: np.ndarray) -> tuple[int, int]:
+    """
+    Return (width, height) of an image in px.
+
+    :param image: (H, W) or (H, W, C)
+    """
+    return image.shape[1], image.shape[0]
+
+
 def read_image(path: Path) -> np.ndarray | None:
     """Return (H, W, 3) uint8 RGB, or ``None`` if the file is no readable image."""
     bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
@@ -50,7 +59,7 @@ def read_size(path: Path) -> tuple[int, int] | None:
         width, height = struct.unpack('>II', header[-8:])
         return width, height
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    return None if image is None else (image.shape[1], image.shape[0])
+    return None if image is None else size_of(image)
 
 
 def is_cut_off(path: Path) -> bool:

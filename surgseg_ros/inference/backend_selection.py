@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 import torch
 
+from surgseg_ros.data.image_files import size_of
 from surgseg_ros.inference.backends import EngineBuilder
 from surgseg_ros.inference.backends import installed_backends
 from surgseg_ros.inference.backends import missing_reason
@@ -208,7 +209,7 @@ def _run(engine: Engine, images: list[np.ndarray]) -> float:
 
 def _compare(reference: Engine, engine: Engine, images: list[np.ndarray]) -> float:
     """Return the share of pixels that get the same label."""
-    size = images[0].shape[1::-1]
+    size = size_of(images[0])
     labels = []
     for each in (reference, engine):
         _run(each, images)

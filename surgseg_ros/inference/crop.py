@@ -28,6 +28,8 @@ from numbers import Integral
 import cv2
 import numpy as np
 
+from surgseg_ros.data.image_files import size_of
+
 BORDER_LEVEL = 24
 """Largest value of a border pixel in any channel: video black of 16 and the noise of JPEG."""
 
@@ -43,15 +45,6 @@ _MIN_BLOB_FRACTION = 0.0025  # of the image; removes symbols of 1/15 of its heig
 
 NO_CROP = 'none'
 AUTOMATIC_CROP = 'auto'
-
-
-def size_of(image: np.ndarray) -> tuple[int, int]:
-    """
-    Return (width, height) of an image.
-
-    :param image: (H, W) or (H, W, C)
-    """
-    return image.shape[1], image.shape[0]
 
 
 @dataclass(frozen=True)

@@ -67,11 +67,6 @@ class Component:
         return part.moved(*self.box[:2])
 
 
-def size_of(image: np.ndarray) -> tuple[int, int]:
-    """Return width and height of an image (px)."""
-    return image.shape[1], image.shape[0]
-
-
 def find_components(mask: np.ndarray, min_area: int) -> list[Component]:
     """
     Return the 8-connected components of a mask, without those that are too small.

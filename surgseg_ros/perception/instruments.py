@@ -20,12 +20,12 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from surgseg_ros.data.image_files import size_of
 from surgseg_ros.data.label_sets import LabelSet
 from surgseg_ros.data.label_sets import UNLABELED
 from surgseg_ros.perception.components import Component
 from surgseg_ros.perception.components import find_components
 from surgseg_ros.perception.components import join
-from surgseg_ros.perception.components import size_of
 from surgseg_ros.perception.jaws import find_jaws
 from surgseg_ros.perception.jaws import Jaws
 from surgseg_ros.perception.piece_joining import join_covered

@@ -19,10 +19,10 @@ import math
 
 import numpy as np
 
+from surgseg_ros.data.image_files import size_of
 from surgseg_ros.data.label_sets import UNLABELED
 from surgseg_ros.perception.components import Component
 from surgseg_ros.perception.components import join
-from surgseg_ros.perception.components import size_of
 from surgseg_ros.perception.region import outline
 
 MAX_PIECES = 16

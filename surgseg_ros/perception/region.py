@@ -21,6 +21,8 @@ import math
 import cv2
 import numpy as np
 
+from surgseg_ros.data.image_files import size_of
+
 BOUNDARY_STD_PX = 1.5
 """Standard deviation of a predicted outline, across it."""
 
@@ -182,7 +184,7 @@ def border_runs(
         np.stack([np.arange(right - 1, -1, -1), np.full(right, bottom)], 1),
         np.stack([np.zeros(max(bottom - 1, 0), int), np.arange(bottom - 1, 0, -1)], 1),
     ]) - offset  # fmt: skip
-    in_crop = ((frame >= 0) & (frame < (mask.shape[1], mask.shape[0]))).all(axis=1)
+    in_crop = ((frame >= 0) & (frame < size_of(mask))).all(axis=1)
     inside = np.zeros(len(frame), bool)
     inside[in_crop] = mask[frame[in_crop, 1], frame[in_crop, 0]] > 0
     if inside.all():

@@ -19,6 +19,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from surgseg_ros.data.image_files import size_of
 from surgseg_ros.perception.region import Region
 from surgseg_ros.perception.stereo_calibration import StereoCalibration
 
@@ -136,7 +137,7 @@ def find_silhouette(
         rectified,
         _slopes(rectified),
         calibration.rectify(eye, _sample(region)),
-        (label_image.shape[1], label_image.shape[0]),
+        size_of(label_image),
         np.zeros(2),
     )
 

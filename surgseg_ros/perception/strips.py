@@ -21,6 +21,7 @@ import math
 import cv2
 import numpy as np
 
+from surgseg_ros.data.image_files import size_of
 from surgseg_ros.perception.region import on_image_border
 from surgseg_ros.perception.region import perpendicular
 
@@ -249,6 +250,6 @@ def _fill(strip: Strip, mask: np.ndarray, offset: tuple[int, int]) -> float:
     """Return the share of the middle of a strip that belongs to a mask."""
     places = np.linspace(*strip.span, FILL_SAMPLES)
     pixels = np.round(strip.point + places[:, None] * strip.axis).astype(int) - offset
-    inside = ((pixels >= 0) & (pixels < (mask.shape[1], mask.shape[0]))).all(axis=1)
+    inside = ((pixels >= 0) & (pixels < size_of(mask))).all(axis=1)
     columns, rows = pixels[inside].T
     return float(np.count_nonzero(mask[rows, columns])) / max(1, int(inside.sum()))

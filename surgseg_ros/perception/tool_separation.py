@@ -19,9 +19,9 @@ import math
 import cv2
 import numpy as np
 
+from surgseg_ros.data.image_files import size_of
 from surgseg_ros.data.label_sets import LabelSet
 from surgseg_ros.perception.components import Component
-from surgseg_ros.perception.components import size_of
 from surgseg_ros.perception.region import border_runs
 from surgseg_ros.perception.tool_assembly import assemble_tools
 

@@ -22,11 +22,11 @@ import numpy as np
 from tqdm import tqdm
 
 from surgseg_ros.data.frame_source import FrameSource
+from surgseg_ros.data.image_files import size_of
 from surgseg_ros.data.image_files import write_image
 from surgseg_ros.data.label_sets import LabelSet
 from surgseg_ros.inference.crop import BorderFinder
 from surgseg_ros.inference.crop import CropMode
-from surgseg_ros.inference.crop import size_of
 from surgseg_ros.inference.deadline import Variant
 from surgseg_ros.inference.segmenter import Segmenter
 from surgseg_ros.perception.overlay import draw_overlay

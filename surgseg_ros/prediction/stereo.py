@@ -29,8 +29,8 @@ import numpy as np
 from tqdm import tqdm
 
 from surgseg_ros.data.frame_source import FrameSource
+from surgseg_ros.data.image_files import size_of
 from surgseg_ros.data.image_files import write_image
-from surgseg_ros.inference.crop import size_of
 from surgseg_ros.inference.segmenter import Segmentation
 from surgseg_ros.inference.segmenter import Segmenter
 from surgseg_ros.perception.instruments import find_instruments

@@ -21,6 +21,8 @@ import subprocess
 import cv2
 import numpy as np
 
+from surgseg_ros.data.image_files import size_of
+
 
 class VideoFileError(RuntimeError):
     """A video that cannot be written; the message names the file and the remedy."""
@@ -117,10 +119,10 @@ class VideoFile:
         """
         frame = frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2]
         if self._encoder is None:
-            self._size = frame.shape[1], frame.shape[0]
+            self._size = size_of(frame)
             self._encoder = _open_encoder(self._path, self._size, self._rate_hz)
             self._start_ns = stamp_ns
-        elif (frame.shape[1], frame.shape[0]) != self._size:
+        elif size_of(frame) != self._size:
             frame = cv2.resize(frame, self._size)
         due = round((stamp_ns - self._start_ns) * 1e-9 * self._rate_hz)
         while self._previous is not None and self._frames < due:

@@ -18,6 +18,7 @@
 import cv2
 import numpy as np
 
+from surgseg_ros.data.image_files import size_of
 from surgseg_ros.simulation.noise import fractal_noise
 from surgseg_ros.simulation.noise import smoothstep
 from surgseg_ros.simulation.options import EYES
@@ -79,13 +80,13 @@ class Lens:
         near = cv2.GaussianBlur(glare, (0, 0), 4 * self._scale * _COARSE + 0.3)
         far = cv2.GaussianBlur(glare, (0, 0), 24 * self._scale * _COARSE + 0.3)
         glare = np.asarray(near + 2 * far, np.float32) * np.float32(0.5 * self._options.bloom)
-        image += np.asarray(cv2.resize(glare, image.shape[1::-1]), np.float32)
+        image += np.asarray(cv2.resize(glare, size_of(image)), np.float32)
 
     def _blurred(self, image: np.ndarray, sigma_px: float) -> np.ndarray:
         """Return the image blurred by a radius in px at 640 px width."""
         small = cv2.resize(image, None, fx=_COARSE, fy=_COARSE, interpolation=cv2.INTER_AREA)
         small = cv2.GaussianBlur(small, (0, 0), sigma_px * self._scale * _COARSE + 0.3)
-        return np.asarray(cv2.resize(small, image.shape[1::-1]))
+        return np.asarray(cv2.resize(small, size_of(image)))
 
     def _add_fog(self, image: np.ndarray, density: np.ndarray) -> np.ndarray:
         """Lay the scattered light of droplets over the image."""
@@ -105,7 +106,7 @@ class Lens:
             x, y = sign * self._shift
             move = np.array([[1, 0, x], [0, 1, y]])
             planes[channel] = cv2.warpAffine(
-                planes[channel], move, image.shape[1::-1], borderMode=cv2.BORDER_REPLICATE
+                planes[channel], move, size_of(image), borderMode=cv2.BORDER_REPLICATE
             )
         return cv2.merge(planes)
 

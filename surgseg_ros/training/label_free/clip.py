@@ -24,13 +24,13 @@ from tqdm import tqdm
 
 from surgseg_ros.data.frame_source import FrameSource
 from surgseg_ros.data.frame_source import FrameSourceError
+from surgseg_ros.data.image_files import size_of
 from surgseg_ros.data.samples import DatasetError
 from surgseg_ros.inference.checkpoint_info import FIT
 from surgseg_ros.inference.checkpoint_info import STRETCH
 from surgseg_ros.inference.crop import BorderFinder
 from surgseg_ros.inference.crop import CropMode
 from surgseg_ros.inference.crop import Region
-from surgseg_ros.inference.crop import size_of
 from surgseg_ros.inference.preprocessing import fit_network_size
 from surgseg_ros.inference.preprocessing import resize_image
 
