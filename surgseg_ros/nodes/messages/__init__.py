@@ -19,5 +19,5 @@ Images and results as ROS messages, and back; no node needs to know bytes.
   :mod:`.cv_bridge_images`: rare encodings
 - :mod:`.camera_info`: calibrations
 - :mod:`.instruments`, :mod:`.stereo`, :mod:`.tracks`: results; :mod:`.vision`: as ``vision_msgs``
-- :mod:`.instrument_markers`, :mod:`.stereo_markers`: for RViz
+- :mod:`.instrument_markers`, :mod:`.stereo_markers`: for RViz; :mod:`.diagnostics`
 """

@@ -18,9 +18,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from diagnostic_msgs.msg import KeyValue
 
 from surgseg_ros.inference.segmenter import Segmenter
+from surgseg_ros.nodes.messages.diagnostics import make_key_values
 from surgseg_ros.nodes.messages.image_encoding import quote
 from surgseg_ros.nodes.segmentation.eye_statistics import EyeSummary
 from surgseg_ros.nodes.segmentation.pairing_statistics import PairingSummary
@@ -171,7 +171,7 @@ def eye_status(
         name=name,
         level=DiagnosticStatus.WARN if problems else DiagnosticStatus.OK,
         message='; '.join([*problems.values()] or [normal]),
-        values=_values(
+        values=make_key_values(
             {
                 'received': counts.received,
                 'processed': counts.processed,
@@ -213,7 +213,7 @@ def stereo_status(
         name=name,
         level=DiagnosticStatus.WARN if problems else DiagnosticStatus.OK,
         message='; '.join(problems.values() or filter(None, (apart, stereo.problem))),
-        values=_values(
+        values=make_key_values(
             {
                 'paired_fraction': 'n/a' if fraction is None else f'{fraction:.3f}',
                 'stamp_gap_p50_ms': 'n/a' if gap is None else f'{gap[0]:.3f}',
@@ -260,7 +260,7 @@ def model_status(
         level=level,
         message=message,
         hardware_id=segmenter.device,
-        values=_values(
+        values=make_key_values(
             {
                 'checkpoint': segmenter.checkpoint_name,
                 'model': segmenter.model_name,
@@ -309,7 +309,3 @@ def _quality_values(summary: EyeSummary) -> dict[str, str]:
         'overexposed_fraction': f'{quality.overexposed_fraction:.3f}',
         'sharpness': f'{quality.sharpness:.4g}',
     }
-
-
-def _values(entries: dict[str, object]) -> list[KeyValue]:
-    return [KeyValue(key=key, value=str(value)) for key, value in entries.items()]

@@ -19,13 +19,13 @@ import time
 
 from diagnostic_msgs.msg import DiagnosticArray
 from diagnostic_msgs.msg import DiagnosticStatus
-from diagnostic_msgs.msg import KeyValue
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from surgseg_ros.nodes.common.parameters import ParameterTable
+from surgseg_ros.nodes.messages.diagnostics import make_key_values
 from surgseg_ros.nodes.tracking.parameters import PARAMETERS
 from surgseg_ros.nodes.tracking.source import create_source
 from surgseg_ros.nodes.tracking.source import TrackSource
@@ -108,5 +108,5 @@ def source_status(
         name=name,
         level=DiagnosticStatus.WARN if is_silent else DiagnosticStatus.OK,
         message=silent if is_silent else f'{len(source.tracks)} instruments',
-        values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
+        values=make_key_values(values),
     )

@@ -1,0 +1,24 @@
+# Copyright 2026 surgseg_ros contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Diagnostics as ROS messages."""
+
+from collections.abc import Mapping
+
+from diagnostic_msgs.msg import KeyValue
+
+
+def make_key_values(entries: Mapping[str, object]) -> list[KeyValue]:
+    """Return the values of a ``DiagnosticStatus``, which are texts."""
+    return [KeyValue(key=key, value=str(value)) for key, value in entries.items()]
