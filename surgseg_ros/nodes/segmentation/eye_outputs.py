@@ -26,9 +26,9 @@ from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from surgseg_ros.data.image_files import size_of
 from surgseg_ros.data.label_sets import LabelSet
 from surgseg_ros.inference.crop import Region
-from surgseg_ros.inference.crop import size_of
 from surgseg_ros.inference.segmenter import Segmentation
 from surgseg_ros.msg import FrameTiming
 from surgseg_ros.msg import InstrumentArray

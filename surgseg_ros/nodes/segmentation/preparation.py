@@ -23,11 +23,11 @@ from rclpy.clock import Clock
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 
+from surgseg_ros.data.image_files import size_of
 from surgseg_ros.inference.crop import BorderFinder
 from surgseg_ros.inference.crop import common_size
 from surgseg_ros.inference.crop import CropMode
 from surgseg_ros.inference.crop import Region
-from surgseg_ros.inference.crop import size_of
 from surgseg_ros.nodes.common.parameters import ParameterTable
 from surgseg_ros.nodes.messages.compressed_images import compressed_to_array
 from surgseg_ros.nodes.messages.image_encoding import ImageFormatError

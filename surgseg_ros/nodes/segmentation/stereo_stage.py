@@ -21,7 +21,7 @@ import time
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode
 
-from surgseg_ros.inference.crop import size_of
+from surgseg_ros.data.image_files import size_of
 from surgseg_ros.msg import StereoInstrumentArray
 from surgseg_ros.nodes.common.parameters import ParameterTable
 from surgseg_ros.nodes.common.problem_log import shorten
