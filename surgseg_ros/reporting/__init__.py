@@ -19,4 +19,5 @@ Pictures, plots, tables and videos for people.
   to one moment
 - :mod:`.plots`: figures of matplotlib; :mod:`.text_tables`: tables; :mod:`.video_file`: MP4 files
 - :mod:`.packages`: what to install for plots and tables
+- :mod:`.percentiles`: what times typically are, and rarely
 """

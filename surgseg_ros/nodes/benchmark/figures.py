@@ -28,6 +28,7 @@ from surgseg_ros.nodes.benchmark.camera import EYES
 from surgseg_ros.nodes.benchmark.receiver import Heard
 from surgseg_ros.nodes.benchmark.receiver import PARTS
 from surgseg_ros.nodes.benchmark.receiver import TimedArrival
+from surgseg_ros.reporting.percentiles import percentiles
 
 COUNTERS = ('received', 'processed', 'replaced', 'stale', 'rejected')
 NS_IN_MS = 1e6
@@ -76,16 +77,14 @@ def describe(values: Iterable[float]) -> dict[str, float] | None:
         nothing
     """
     array = np.fromiter(values, float)
-    if not array.size:
+    found = percentiles(array)
+    if found is None:
         return None
-    p50, p95, p99 = (float(value) for value in np.percentile(array, (50, 95, 99)))
     return {
         'count': int(array.size),
-        'p50': p50,
-        'p95': p95,
-        'p99': p99,
+        **found._asdict(),
         'max': float(array.max()),
-        'p99_over_p50': p99 / p50 if p50 > 0.0 else 0.0,
+        'p99_over_p50': found.p99 / found.p50 if found.p50 > 0.0 else 0.0,
     }
 
 

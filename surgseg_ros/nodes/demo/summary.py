@@ -29,12 +29,13 @@ from surgseg_ros.data.whole_files import write_whole_text
 from surgseg_ros.evaluation.labels.metrics import binary_confusion
 from surgseg_ros.evaluation.labels.metrics import confusion_matrix
 from surgseg_ros.evaluation.labels.metrics import dice_per_class
+from surgseg_ros.reporting.percentiles import Percentiles
+from surgseg_ros.reporting.percentiles import percentiles
 
 NANOSECONDS = 1_000_000_000
 IN_FLIGHT_NS = 2 * NANOSECONDS
 """A frame younger than this, and newer than the last result of its eye, may yet be answered."""
 
-PERCENTILES = (50, 95, 99)
 STAGES = ('queue', 'preprocess', 'inference', 'postprocess')
 
 
@@ -202,13 +203,10 @@ class DemoStatistics:
 
 def percentiles_ms(seconds: Sequence[float]) -> dict[str, float | None]:
     """Return p50, p95 and p99 of times given in seconds, in milliseconds."""
-    if not seconds:
-        return {f'p{percentile}': None for percentile in PERCENTILES}
-    values = np.percentile(np.asarray(seconds, np.float64) * 1e3, PERCENTILES)
-    return {
-        f'p{percentile}': _rounded(value)
-        for percentile, value in zip(PERCENTILES, values, strict=True)
-    }
+    values = percentiles(1e3 * value for value in seconds)
+    if values is None:
+        return dict.fromkeys(Percentiles._fields)
+    return {name: _rounded(value) for name, value in values._asdict().items()}
 
 
 def _rounded(value: float) -> float | None:

@@ -21,9 +21,8 @@ from dataclasses import dataclass
 import threading
 import time
 
-import numpy as np
-
 from surgseg_ros.perception.image_quality import QualityReport
+from surgseg_ros.reporting.percentiles import percentiles
 
 WINDOW_FRAMES = 300
 RATE_WINDOW_S = 5.0
@@ -197,9 +196,7 @@ class EyeStatistics:
         return _fraction(lost, lost + self._recently_received.total(now))
 
     def _percentiles_ms(self) -> tuple[float, ...]:
-        if not self._latencies_s:
-            return ()
-        return tuple(np.percentile(np.array(self._latencies_s) * 1e3, (50, 95, 99)).tolist())
+        return percentiles(1e3 * latency_s for latency_s in self._latencies_s) or ()
 
 
 def _rate_hz(count: int, window_s: float) -> float:

@@ -18,7 +18,7 @@ from collections import deque
 from dataclasses import dataclass
 import threading
 
-import numpy as np
+from surgseg_ros.reporting.percentiles import percentiles
 
 WINDOW_BATCHES = 300
 
@@ -60,7 +60,7 @@ class PairingStatistics:
         with self._lock:
             gaps_ns = list(self._gaps_ns)
         paired = [gap / 1e6 for gap in gaps_ns if gap is not None]
-        if not paired:
+        found = percentiles(paired)
+        if found is None:
             return PairingSummary(0.0 if gaps_ns else None, None)
-        median, high = np.percentile(paired, (50, 95)).tolist()
-        return PairingSummary(len(paired) / len(gaps_ns), (median, high))
+        return PairingSummary(len(paired) / len(gaps_ns), (found.p50, found.p95))

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import threading
 import time
 
-import numpy as np
+from surgseg_ros.reporting.percentiles import percentiles
 
 WINDOW_PAIRS = 300
 
@@ -92,7 +92,7 @@ class StereoStatistics:
             problem, is_fault = self._problem, self._is_fault
             counts = self._pairs, self._located, self._unsynchronized
             silence_s = time.monotonic() - self._last_s
-        if not times_ms:
+        found = percentiles(times_ms)
+        if found is None:
             return StereoSummary(problem, is_fault, *counts, None)
-        median, high = np.percentile(times_ms, (50, 95)).tolist()
-        return StereoSummary(problem, is_fault, *counts, (median, high), silence_s)
+        return StereoSummary(problem, is_fault, *counts, (found.p50, found.p95), silence_s)

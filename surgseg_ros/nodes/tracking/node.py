@@ -101,8 +101,8 @@ def source_status(
         'tracks': len(source.tracks),
         'ids': ' '.join(str(track.track_id) for track in source.tracks),
         'resets': source.resets,
-        'tracking_p50_ms': 'n/a' if times is None else f'{times[0]:.3f}',
-        'tracking_p95_ms': 'n/a' if times is None else f'{times[1]:.3f}',
+        'tracking_p50_ms': 'n/a' if times is None else f'{times.p50:.3f}',
+        'tracking_p95_ms': 'n/a' if times is None else f'{times.p95:.3f}',
     }
     return DiagnosticStatus(
         name=name,

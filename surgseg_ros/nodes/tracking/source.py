@@ -22,7 +22,6 @@ import copy
 import time
 from typing import Any
 
-import numpy as np
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -48,6 +47,8 @@ from surgseg_ros.perception.track import Observation
 from surgseg_ros.perception.track import Track
 from surgseg_ros.perception.tracking import InstrumentTracker
 from surgseg_ros.perception.tracking import TrackerOptions
+from surgseg_ros.reporting.percentiles import Percentiles
+from surgseg_ros.reporting.percentiles import percentiles
 
 RELIABLE = QoSProfile(depth=10)
 WINDOW = 300
@@ -100,12 +101,9 @@ class TrackSource(ABC):
         return self._resets_asked + jumps
 
     @property
-    def times_ms(self) -> tuple[float, float] | None:
-        """Return the 50th and 95th percentile of the time for a message, ``None`` without one."""
-        if not self._times_ms:
-            return None
-        median, high = np.percentile(self._times_ms, (50, 95)).tolist()
-        return median, high
+    def times_ms(self) -> Percentiles | None:
+        """Return the percentiles of the time for a message, ``None`` without one."""
+        return percentiles(self._times_ms)
 
     def advertise(self, message_type: type, name: str) -> 'Publisher[Any]':
         """Create a publisher of this source."""
