@@ -51,11 +51,16 @@ def assert_labels(sample, expected):
         assert columns(sample, task) == padded(values), task
 
 
+def open_without_problems(root, layout):
+    contents = open_dataset(root)
+    assert contents.layout == layout
+    assert contents.problems == ()
+    return contents
+
+
 def test_endovis2017_training(tmp_path):
     root = released_sets.endovis2017_training(tmp_path)
-    contents = open_dataset(root)
-    assert contents.layout == 'endovis2017'
-    assert contents.problems == ()
+    contents = open_without_problems(root, 'endovis2017')
     assert [sample.name for sample in contents.samples] == [
         'instrument_dataset_1/frame000', 'instrument_dataset_1/frame001',
         'instrument_dataset_6/frame000', 'instrument_dataset_6/frame001',
@@ -187,10 +192,7 @@ def test_endovis2017_without_ground_truth_is_unlabeled(tmp_path):
 
 
 def test_isinet(tmp_path):
-    contents = open_dataset(released_sets.isinet(tmp_path))
-    assert contents.layout == 'isinet'
-    assert contents.problems == ()
-    (sample,) = contents.samples
+    (sample,) = open_without_problems(released_sets.isinet(tmp_path), 'isinet').samples
     assert (sample.video, sample.stem) == ('seq4', 'frame007')
     assert_labels(sample, {'types': [3, 7, 2], 'binary': [1, 1, 1, 0]})
 
@@ -208,10 +210,7 @@ def test_isinet_problems(tmp_path):
 
 
 def test_endovis2018(tmp_path):
-    contents = open_dataset(released_sets.endovis2018(tmp_path))
-    assert contents.layout == 'endovis2018'
-    assert contents.problems == ()
-    (sample,) = contents.samples
+    (sample,) = open_without_problems(released_sets.endovis2018(tmp_path), 'endovis2018').samples
     assert sample.name == 'seq_5/frame000'
     assert set(sample.labels) == {'endovis2018_scene', 'parts', 'binary'}
     assert columns(sample, 'endovis2018_scene') == list(range(12))
@@ -231,9 +230,7 @@ def test_endovis2018_unknown_color(tmp_path):
 
 
 def test_sar_rarp50(tmp_path):
-    contents = open_dataset(released_sets.sar_rarp50(tmp_path))
-    assert contents.layout == 'sar_rarp50'
-    assert contents.problems == ()
+    contents = open_without_problems(released_sets.sar_rarp50(tmp_path), 'sar_rarp50')
     # Frame 6 has no mask and is no sample.
     assert [sample.name for sample in contents.samples] == [
         'video_11_1/000000000', 'video_11_1/000000012',
@@ -252,10 +249,7 @@ def test_sar_rarp50_frames_inside_the_video_are_problems(tmp_path):
 
 
 def test_agsd(tmp_path):
-    contents = open_dataset(released_sets.agsd(tmp_path))
-    assert contents.layout == 'agsd'
-    assert contents.problems == ()
-    (sample,) = contents.samples
+    (sample,) = open_without_problems(released_sets.agsd(tmp_path), 'agsd').samples
     assert sample.video == 'instrument_dataset_2_train'
     assert_labels(sample, {'binary': [0, 0, 0, 1]})
 
@@ -271,10 +265,9 @@ def test_agsd_problems(tmp_path):
 
 
 def test_cropped_endovis(tmp_path):
-    contents = open_dataset(released_sets.cropped_endovis(tmp_path))
-    assert contents.layout == 'cropped_endovis'
-    assert contents.problems == ()
-    (sample,) = contents.samples
+    (sample,) = open_without_problems(
+        released_sets.cropped_endovis(tmp_path), 'cropped_endovis'
+    ).samples
     assert_labels(sample, {
         'binary': [0, 1], 'parts': [1, 2, 3], 'types': [1, 2, 3, 4, 5, 6, 7],
     })  # fmt: skip
@@ -314,12 +307,10 @@ def test_cropped_endovis_problems(tmp_path):
 
 @pytest.mark.parametrize('folder', ['masks', 'labels'])
 def test_image_mask_folder(tmp_path, folder):
-    contents = open_dataset(
-        released_sets.image_mask_folder(tmp_path, mask([1, 2, 3], [0, 1, 2]), folder)
-    )
-    assert contents.layout == 'image_mask_folder'
-    assert contents.problems == ()
-    (sample,) = contents.samples
+    (sample,) = open_without_problems(
+        released_sets.image_mask_folder(tmp_path, mask([1, 2, 3], [0, 1, 2]), folder),
+        'image_mask_folder',
+    ).samples
     assert set(sample.labels) == set(list_label_sets())
     assert columns(sample, 'parts') == padded([1, 2, 3])
     with pytest.raises(DatasetError, match='unknown values 2, 3; known are: 0, 1, 255'):
@@ -394,8 +385,6 @@ def test_image_mask_folders_of_several_videos(tmp_path):
         write(tmp_path / video / 'frames' / '7.png', noise())
         write(tmp_path / video / 'labels' / '7.png', mask([1, 255], [0, 1]))
     (tmp_path / 'without_masks' / 'frames').mkdir(parents=True)
-    contents = open_dataset(tmp_path)
-    assert contents.layout == 'image_mask_folder'
-    assert contents.problems == ()
+    contents = open_without_problems(tmp_path, 'image_mask_folder')
     assert [sample.name for sample in contents.samples] == ['first/7', 'second/7']
     assert columns(contents.samples[1], 'parts') == padded([1, 255])
