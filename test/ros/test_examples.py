@@ -17,11 +17,8 @@
 from collections.abc import Iterator
 from contextlib import suppress
 import itertools
-import os
 from pathlib import Path
 import signal
-import subprocess
-import sys
 
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import PointStamped
@@ -50,22 +47,10 @@ CENTROID = 'tool_tracker/centroid'
 
 
 class ExampleProcess(NodeProcess):
-    """
-    An example in a process of its own.
+    """An example in a process of its own; its module is a file name in ``examples/``."""
 
-    :param name: file name in ``examples/``
-    :param namespace: of the node
-    :param output: file for what the process prints
-    """
-
-    def __init__(self, name: str, namespace: str, output: Path) -> None:
-        self.module = name
-        self._output = output
-        command = [sys.executable, str(EXAMPLES / name), '--ros-args', '-r', f'__ns:={namespace}']
-        with output.open('wb') as file:
-            self._process = subprocess.Popen(
-                command, stdout=file, stderr=subprocess.STDOUT, env=dict(os.environ)
-            )
+    def _program(self) -> list[str]:
+        return [str(EXAMPLES / self.module)]
 
 
 @pytest.fixture
@@ -75,7 +60,7 @@ def start_example(module_station, tmp_path) -> Iterator:
 
     def start(name):
         output = tmp_path / f'{name}_{len(processes)}.log'
-        process = ExampleProcess(name, module_station.namespace, output)
+        process = ExampleProcess(name, {}, module_station.namespace, output)
         processes.append(process)
         process.wait_for_output('waiting for')
         return process

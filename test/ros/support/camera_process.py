@@ -25,10 +25,10 @@ import json
 import os
 from pathlib import Path
 import signal
-import subprocess
 import sys
 import time
 
+from node_process import LoggedProcess
 from node_process import wait_until
 import rclpy
 from rclpy.node import Node
@@ -48,7 +48,7 @@ MATCH_TIMEOUT_S = 60.0
 END_TIMEOUT_S = 30.0
 
 
-class CameraProcess:
+class CameraProcess(LoggedProcess):
     """
     A camera that sends images of a target for some seconds and then ends.
 
@@ -71,29 +71,12 @@ class CameraProcess:
     ) -> None:
         self._seconds = seconds
         self._record = folder / 'camera.json'
-        self._output = folder / 'camera.log'
         self._record.unlink(missing_ok=True)
         command = [sys.executable, '-m', 'camera_process', '--namespace', namespace]
         command += ['--width', str(size[0]), '--height', str(size[1])]
         command += ['--seconds', str(seconds), '--rate', str(rate_hz)]
         command += ['--record', str(self._record)]
-        with self._output.open('wb') as output:
-            self._process = subprocess.Popen(
-                command,
-                stdout=output,
-                stderr=output,
-                env=_environment(),
-                start_new_session=own_session,
-            )
-
-    @property
-    def pid(self) -> int:
-        """Return the process id."""
-        return self._process.pid
-
-    def is_running(self) -> bool:
-        """Tell whether it still sends."""
-        return self._process.poll() is None
+        super().__init__(command, folder / 'camera.log', _environment(), own_session)
 
     def wait_for_stamps(self) -> list[int]:
         """Wait until it has ended and return the stamps (ns) that it sent to each eye."""
@@ -102,7 +85,7 @@ class CameraProcess:
             self._seconds + MATCH_TIMEOUT_S + END_TIMEOUT_S,
             'the end of the camera',
         )
-        assert self._process.returncode == 0, self._output.read_text()
+        assert self._process.returncode == 0, self.output
         return json.loads(self._record.read_text(encoding='utf-8'))
 
     def stop(self) -> list[int]:
@@ -111,16 +94,11 @@ class CameraProcess:
             self._process.terminate()
         return self.wait_for_stamps()
 
-    def kill(self) -> None:
-        """End it whatever it does."""
-        self._process.kill()
-        self._process.wait()
-
 
 def _environment() -> dict[str, str]:
-    """Return the present environment, in which this module is found."""
+    """Return the variable by which this module is found."""
     folders = [str(Path(__file__).parent), os.environ.get('PYTHONPATH', '')]
-    return os.environ | {'PYTHONPATH': os.pathsep.join(filter(None, folders))}
+    return {'PYTHONPATH': os.pathsep.join(filter(None, folders))}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -21,9 +21,9 @@ import os
 from pathlib import Path
 import re
 import signal
-import subprocess
 import sys
 
+from node_process import LoggedProcess
 from node_process import wait_until
 
 START_TIMEOUT_S = 60.0
@@ -50,7 +50,7 @@ sys.exit(service.run())
 """
 
 
-class LaunchProcess:
+class LaunchProcess(LoggedProcess):
     """
     A launch file that runs, as ``ros2 launch`` would run it.
 
@@ -67,33 +67,14 @@ class LaunchProcess:
         output: Path,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        self._output = output
-        with output.open('wb') as file:
-            self._process = subprocess.Popen(
-                [sys.executable, '-c', RUNNER, str(path), *arguments],
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                env={
-                    **os.environ,
-                    'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-                    'PYTHONUNBUFFERED': '1',
-                    **(environment or {}),
-                },
-            )
-
-    @property
-    def output(self) -> str:
-        """Return everything printed so far."""
-        return self._output.read_text(errors='replace')
+        command = [sys.executable, '-c', RUNNER, str(path), *arguments]
+        given = {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST', 'PYTHONUNBUFFERED': '1'}
+        super().__init__(command, output, {**given, **(environment or {})})
 
     @property
     def node_pids(self) -> list[int]:
         """Return the process ids of the nodes in the order of their start."""
         return [int(pid) for pid in re.findall(r'process started with pid \[(\d+)\]', self.output)]
-
-    def is_running(self) -> bool:
-        """Tell whether launch lives."""
-        return self._process.poll() is None
 
     def wait_for_output(self, text: str, count: int = 1) -> None:
         """Wait until a text has been printed so many times."""
@@ -118,8 +99,7 @@ class LaunchProcess:
     def kill(self) -> None:
         """End launch, and the nodes that it leaves behind then."""
         if self.is_running():
-            self._process.kill()
-            self._process.wait()
+            super().kill()
             for pid in self.node_pids:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)

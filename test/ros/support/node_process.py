@@ -16,6 +16,7 @@
 
 from collections.abc import Callable
 from collections.abc import Mapping
+from collections.abc import Sequence
 import json
 import os
 from pathlib import Path
@@ -41,7 +42,54 @@ def wait_until(condition: Callable[[], object], timeout_s: float, what: str) -> 
         time.sleep(POLL_S)
 
 
-class NodeProcess:
+class LoggedProcess:
+    """
+    A process that prints into a file.
+
+    :param command: program and arguments
+    :param output: file for what it prints
+    :param environment: variables beside those of this process
+    :param own_session: keep it from the Ctrl-C of the terminal
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        output: Path,
+        environment: Mapping[str, str] | None = None,
+        own_session: bool = False,
+    ) -> None:
+        self._output = output
+        with output.open('wb') as file:
+            self._process = subprocess.Popen(
+                command,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(environment or {})},
+                start_new_session=own_session,
+            )
+
+    @property
+    def pid(self) -> int:
+        """Return the process id."""
+        return self._process.pid
+
+    @property
+    def output(self) -> str:
+        """Return everything printed so far."""
+        return self._output.read_text(errors='replace')
+
+    def is_running(self) -> bool:
+        """Tell whether the process lives."""
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """End the process whatever it does."""
+        self._process.kill()
+        self._process.wait()
+
+
+class NodeProcess(LoggedProcess):
     """
     A node of this package in a process of its own.
 
@@ -61,33 +109,14 @@ class NodeProcess:
         own_session: bool = False,
     ) -> None:
         self.module = module
-        self._output = output
-        command = [sys.executable, '-m', f'surgseg_ros.nodes.{module}', '--ros-args']
-        command += ['-r', f'__ns:={namespace}']
+        command = [sys.executable, *self._program(), '--ros-args', '-r', f'__ns:={namespace}']
         for name, value in parameters.items():
             command += ['-p', f'{name}:={json.dumps(value)}']
-        with output.open('wb') as file:
-            self._process = subprocess.Popen(
-                command,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                env=dict(os.environ),
-                start_new_session=own_session,
-            )
+        super().__init__(command, output, own_session=own_session)
 
-    @property
-    def pid(self) -> int:
-        """Return the process id."""
-        return self._process.pid
-
-    @property
-    def output(self) -> str:
-        """Return everything printed so far."""
-        return self._output.read_text(errors='replace')
-
-    def is_running(self) -> bool:
-        """Tell whether the process lives."""
-        return self._process.poll() is None
+    def _program(self) -> list[str]:
+        """Return what Python runs."""
+        return ['-m', f'surgseg_ros.nodes.{self.module}']
 
     def wait_for_output(
         self, text: str, timeout_s: float = START_TIMEOUT_S, start: int = 0
@@ -116,11 +145,6 @@ class NodeProcess:
         """Send a signal and check that the process ends cleanly."""
         self.request_stop(signal_number)
         self.check_end()
-
-    def kill(self) -> None:
-        """End the process whatever it does."""
-        self._process.kill()
-        self._process.wait()
 
     def _wait_until(self, condition: Callable[[], bool], timeout_s: float, what: str) -> None:
         try:
