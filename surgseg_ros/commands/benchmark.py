@@ -48,7 +48,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         'computer can do at best. With --node a node is measured from publishers to subscribers, '
         'with --messages the filling and reading of image messages; both need a sourced ROS 2. '
         'Without options a few minutes. An interrupt ends it early; what was measured is '
-        'reported. Needs the reports extra.',
+        'reported.',
     )
     kinds = parser.add_mutually_exclusive_group()
     kinds.add_argument(

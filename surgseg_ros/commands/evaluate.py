@@ -52,8 +52,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         'binary, predictions of any task count: every class above 0 is instrument. Prints JSON, '
         'and tables to the standard error. With --tracks instead: follow instruments through '
         'scripted scenes of the simulator and compare their positions and identities with the '
-        'exact truth. Needs the reports extra, with --tracks the simulation and evaluation '
-        'extras.',
+        'exact truth. Needs the simulation and evaluation extras.',
     )
     _add_label_arguments(parser)
     parser.add_argument(
