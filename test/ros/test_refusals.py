@@ -22,31 +22,30 @@ from refused_starts import Refusal
 from refused_starts import REFUSALS
 from refused_starts import write_files
 
-STARTS = 2
-"""At the same time, so that they get to know each other while they end."""
+NAMED = {
+    f'{refusal.executable}-{refusal.message}-{number}': refusal
+    for number, refusal in enumerate(REFUSALS)
+}
 
-Started = list[tuple[Refusal, list[NodeProcess]]]
+Started = dict[str, tuple[Refusal, NodeProcess]]
 
 
 @pytest.fixture(scope='module')
 def refused(ros_context: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
+    """Start all at the same time, so that they get to know each other while they end."""
     folder = tmp_path_factory.mktemp('refused')
     write_files(folder)
-    started = [
-        (refusal, [refusal.start(folder, folder / f'{i}_{j}.log') for j in range(STARTS)])
-        for i, refusal in enumerate(REFUSALS)
-    ]
+    started = {
+        name: (refusal, refusal.start(folder, folder / f'{number}.log'))
+        for number, (name, refusal) in enumerate(NAMED.items())
+    }
     yield started
-    for _, processes in started:
-        for process in processes:
-            process.kill()
+    for _, process in started.values():
+        process.kill()
 
 
-@pytest.mark.parametrize(
-    'case', range(len(REFUSALS)), ids=[f'{r.executable}-{r.message}' for r in REFUSALS]
-)
-def test_a_refused_start_prints_its_message_alone_and_exits_with_1(refused, case):
-    refusal, processes = refused[case]
-    for process in processes:
-        assert process.wait_for_exit() == 1, str(process)
-        assert refusal.is_said_by(process.output), str(process)
+@pytest.mark.parametrize('name', NAMED)
+def test_a_refused_start_prints_its_message_alone_and_exits_with_1(refused, name):
+    refusal, process = refused[name]
+    assert process.wait_for_exit() == 1, str(process)
+    assert refusal.is_said_by(process.output), str(process)

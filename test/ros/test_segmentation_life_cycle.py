@@ -111,44 +111,33 @@ UNUSABLE = {
     'checkpoint': ('damaged.safetensors', '/damaged.safetensors'),
 }
 """A value that the configuration fails with, and what the node says of it, by parameter."""
-REFUSED = {'eyes': ['middle'], 'branch': 'side', 'checkpoint_sha256': 'abc'}
-"""A value that no node accepts, by parameter."""
 
 
 @pytest.fixture(scope='module')
 def misled_nodes(
     start_module_node, module_station, target_checkpoint, tmp_path_factory
-) -> dict[tuple[str, str], NodeProcess]:
-    """Return the nodes with unusable and with refused values; they start at the same time."""
+) -> dict[str, NodeProcess]:
+    """Return the nodes with unusable values, by parameter; they start at the same time."""
     folder = tmp_path_factory.mktemp('checkpoints')
     (folder / 'damaged.safetensors').write_bytes(b'not a checkpoint')
-    values = {('unusable', name): value for name, (value, _) in UNUSABLE.items()}
-    values['unusable', 'checkpoint'] = str(folder / 'damaged.safetensors')
-    values |= {('refused', name): value for name, value in REFUSED.items()}
+    values = {name: value for name, (value, _) in UNUSABLE.items()}
+    values['checkpoint'] = str(folder / 'damaged.safetensors')
     return {
-        (kind, name): start_module_node(
+        name: start_module_node(
             'segmentation_node',
             {**parameters_for(target_checkpoint), name: value},
-            f'{module_station.namespace}/{kind}_{name}',
+            f'{module_station.namespace}/unusable_{name}',
         )
-        for (kind, name), value in values.items()
+        for name, value in values.items()
     }
 
 
 @pytest.mark.parametrize('name', UNUSABLE)
 def test_unusable_settings_leave_the_node_unconfigured(misled_nodes, module_station, name):
-    process = misled_nodes['unusable', name]
+    process = misled_nodes[name]
     process.wait_for_output(UNUSABLE[name][1])
     assert 'Traceback' not in process.output
     assert state_of(module_station, f'unusable_{name}/segmentation') == 'unconfigured'
-
-
-@pytest.mark.parametrize('name', REFUSED)
-def test_a_value_outside_the_choices_ends_the_process_with_a_reason(misled_nodes, name):
-    process = misled_nodes['refused', name]
-    assert process.wait_for_exit() == 1
-    assert f"'{name}'" in process.output
-    assert 'Traceback' not in process.output
 
 
 def test_only_the_pinned_file_is_loaded(start_node, station, target_checkpoint):

@@ -86,6 +86,8 @@ REFUSALS = (
     Refusal('segmentation_node', {'threads': -1}, 'threads'),
     Refusal('segmentation_node', {'threads': 'many'}, 'threads'),
     Refusal('segmentation_node', {'checkpoint_sha256': 'abc'}, 'is no SHA-256'),
+    Refusal('segmentation_node', {'eyes': ['middle']}, "'eyes' cannot be 'middle'"),
+    Refusal('segmentation_node', {'branch': 'side'}, "'branch' cannot be 'side'"),
     Refusal('tracking_node', {'coast_s': -1.0}, 'coast_s'),
     Refusal('tracking_node', {'coast_s': 'long'}, "'coast_s' must be a number"),
     Refusal('tracking_node', {'sources': ['up']}, "'sources' cannot be 'up'"),

@@ -13,6 +13,8 @@
 # limitations under the License.
 
 
+from functools import cache
+
 import mujoco
 import numpy as np
 import pytest
@@ -37,7 +39,9 @@ KINDS = {
 }
 
 
+@cache
 def first_frame(**options):
+    """Return the left image and labels of a scene; tests share those without distractors."""
     with StereoEndoscopeSimulator(SceneOptions(**{**SMALL, **options})) as simulator:
         return simulator.step().left
 

@@ -13,6 +13,8 @@
 # limitations under the License.
 
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,9 @@ SMALL = {'width': 320, 'height': 256, 'eyes': ('left',), 'noise': 0.0}
 TOOLS = ('probes', 'suctions', 'cannulas', 'retractors')
 
 
+@cache
 def first_frame(**options):
+    """Return the left image and labels of a scene; tests share those without held tools."""
     with StereoEndoscopeSimulator(SceneOptions(**{**SMALL, **options})) as simulator:
         return simulator.step().left
 

@@ -13,6 +13,8 @@
 # limitations under the License.
 
 
+from functools import cache
+
 import cv2
 import numpy as np
 import pytest
@@ -24,6 +26,7 @@ from surgseg_ros.simulation.world.tissue import RELIEF_SIZE
 from surgseg_ros.simulation.world.tissue import TEXTURE_SIZE
 
 
+@cache
 def grow(**options):
     plain = {'fat': 0.0, 'blood': 0.0, 'vessels': 0.0, 'cavity': 0.0, 'lobules': 0.0}
     return make_tissue(SceneOptions(**{**plain, **options}), np.random.default_rng(4))

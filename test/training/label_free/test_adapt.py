@@ -177,6 +177,7 @@ def test_a_trained_network_keeps_what_it_knows(tmp_path):
     # After fewer steps the statistics of batch normalization have moved, the weights not yet.
     assert main(['adapt', '--input', str(folder), '--init', 'mffnet_parts_sim', '--steps', '30',
                  '--size', '320x256', '--device', 'cpu', '--output', str(output),
+                 '--set', 'pairs_per_batch=1', '--set', 'feature_size=[160, 128]',
                  '--predictions', str(tmp_path / 'masks'), '--threshold', '0.5',
                  '--save-cues', str(tmp_path / 'saved')]) == 0  # fmt: skip
     assert {path.name for path in tmp_path.glob('saved/cues/*')} == {'prediction', 'mirrored'}
