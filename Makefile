@@ -17,7 +17,7 @@
 
 PYTEST_ARGS ?=
 # Test files that run beside each other; 0: all in one process, as a debugger wants it.
-TEST_JOBS ?= 2
+TEST_JOBS ?= 3
 DEMO_ARGS ?=
 SOAK_ARGS ?=
 REFUSALS_ARGS ?=
@@ -25,6 +25,7 @@ TABLES_ARGS ?=
 WEIGHTS_ARGS ?=
 
 RUN := scripts/run.sh
+BESIDE = -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder
 SOURCES := surgseg_ros scripts/setup_environment test launch examples setup.py
 
 .DEFAULT_GOAL := help
@@ -48,10 +49,10 @@ demo: ready ## Run simulator, segmentation and recorder, write demo_output/ (DEM
 	@$(RUN) python3 -m surgseg_ros.nodes.demo $(DEMO_ARGS)
 
 test: lint ## Check the style, then run all tests (PYTEST_ARGS='-k name -x')
-	@$(RUN) python3 -m pytest -n $(TEST_JOBS) --dist loadfile $(PYTEST_ARGS)
+	@$(RUN) python3 -m pytest $(BESIDE) $(PYTEST_ARGS)
 
 test-ros: ready ## Run only the tests that start real nodes (PYTEST_ARGS=...)
-	@$(RUN) python3 -m pytest -n $(TEST_JOBS) --dist loadfile test/ros $(PYTEST_ARGS)
+	@$(RUN) python3 -m pytest $(BESIDE) test/ros $(PYTEST_ARGS)
 
 soak: ready ## Run camera and node for 10 minutes, judge memory and counters (SOAK_ARGS=...)
 	@PYTHONPATH="test/ros/support:$$PYTHONPATH" $(RUN) python3 -m soak $(SOAK_ARGS)

@@ -46,6 +46,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption(UPDATE_GOLDEN):
         items[:] = [item for item in items if 'check_golden' in getattr(item, 'fixturenames', ())]
+    # Tests of running nodes mostly wait: first, so that workers have something to do meanwhile.
+    items.sort(key=lambda item: not starts_nodes(item.path))
+
+
+def starts_nodes(path: Path) -> bool:
+    """Tell whether a file has tests of running nodes."""
+    return 'ros' in path.relative_to(TESTS).parts
 
 
 @pytest.fixture(scope='session')
@@ -86,7 +93,7 @@ def core_of_a_worker(request):
     spin while they wait for the one that was interrupted: training takes ten times as long.
     """
     worker = os.environ.get('PYTEST_XDIST_WORKER', '')
-    if not worker or 'ros' in request.path.relative_to(TESTS).parts:
+    if not worker or starts_nodes(request.path):
         yield
         return
     cores, threads = sorted(os.sched_getaffinity(0)), torch.get_num_threads()
