@@ -105,6 +105,14 @@ def core_of_a_worker(request):
 
 
 @pytest.fixture(scope='session', autouse=True)
+def compiled_modules():
+    """Let the processes of the tests keep what Python compiles for the next one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv('PYTHONDONTWRITEBYTECODE', raising=False)
+        yield
+
+
+@pytest.fixture(scope='session', autouse=True)
 def conversion_cache(tmp_path_factory):
     """Keep what this run converts and measures away from the user's, for all its processes."""
     with pytest.MonkeyPatch.context() as patch:
