@@ -32,6 +32,9 @@ TESTS = Path(__file__).resolve().parent
 GOLDEN = TESTS / 'golden'
 UPDATE_GOLDEN = '--update-golden'
 
+LONG_FIRST = {name: place for place, name in enumerate(('ros', 'training', 'reproduction'))}
+"""Folders whose tests take long, in the order in which they begin."""
+
 CheckGolden = Callable[[str, str], None]
 
 
@@ -46,8 +49,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption(UPDATE_GOLDEN):
         items[:] = [item for item in items if 'check_golden' in getattr(item, 'fixturenames', ())]
-    # Tests of running nodes mostly wait: first, so that workers have something to do meanwhile.
-    items.sort(key=lambda item: not starts_nodes(item.path))
+    # Long files first: the last ones then end at about the same time in all workers.
+    items.sort(
+        key=lambda item: LONG_FIRST.get(item.path.relative_to(TESTS).parts[0], len(LONG_FIRST))
+    )
 
 
 def starts_nodes(path: Path) -> bool:

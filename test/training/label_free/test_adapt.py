@@ -165,7 +165,7 @@ def instrument_dice(mask, truth):
 
 def test_a_trained_network_keeps_what_it_knows(tmp_path):
     """Before its own prediction was the anchor, gray tissue and bright drops undid it."""
-    folder, options = tmp_path / 'frames', SceneOptions(width=320, height=256, eyes=('left',))
+    folder, options = tmp_path / 'frames', SceneOptions(width=256, height=208, eyes=('left',))
     folder.mkdir()
     with StereoEndoscopeSimulator(options) as simulator:
         truths = []
@@ -176,7 +176,7 @@ def test_a_trained_network_keeps_what_it_knows(tmp_path):
     output = tmp_path / 'a.safetensors'
     # After fewer steps the statistics of batch normalization have moved, the weights not yet.
     assert main(['adapt', '--input', str(folder), '--init', 'mffnet_parts_sim', '--steps', '30',
-                 '--size', '320x256', '--device', 'cpu', '--output', str(output),
+                 '--size', '256x208', '--device', 'cpu', '--output', str(output),
                  '--set', 'pairs_per_batch=1', '--set', 'feature_size=[160, 128]',
                  '--predictions', str(tmp_path / 'masks'), '--threshold', '0.5',
                  '--save-cues', str(tmp_path / 'saved')]) == 0  # fmt: skip
