@@ -39,12 +39,12 @@ from tempfile import TemporaryDirectory
 import cv2
 from node_process import NodeProcess
 import numpy as np
+from own_domain import own_domain_variables
 from tqdm import tqdm
 
 from surgseg_ros.nodes.common.process_environment import large_image_variables
 
 END_TIMEOUT_S = 300.0
-FIRST_DOMAIN, DOMAINS = 20, 80
 BUSY_PROGRAM = 'while True: pass'
 LINE = re.compile(r'\[FATAL\] \[\d+\.\d+\] \[surgseg_ros\]: (?P<message>[^\n]+)\n')
 
@@ -154,8 +154,7 @@ def write_files(folder: Path) -> None:
 def set_environment() -> None:
     """Let the nodes join a DDS domain of their own on this computer."""
     os.environ |= large_image_variables(os.environ)
-    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-    os.environ['ROS_DOMAIN_ID'] = str(FIRST_DOMAIN + os.getpid() % DOMAINS)
+    os.environ |= own_domain_variables()
 
 
 @contextmanager

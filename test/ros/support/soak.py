@@ -39,6 +39,8 @@ from measurements import ProcessSample
 from measurements import sample_process
 from measurements import stamp_ns
 from node_process import NodeProcess
+from own_domain import own_domain
+from own_domain import own_domain_variables
 import rclpy
 from rig import Rig
 from station import Station
@@ -55,7 +57,6 @@ SAMPLE_PERIOD_S = 5.0
 SETTLED_AFTER_S = 60.0
 MOST_GROWTH_MB = 20.0
 START_TIMEOUT_S = 180.0
-FIRST_DOMAIN, DOMAINS = 20, 80
 READY = 'waiting for images'
 TABLE_HEAD = f'{"s":>6} {"RSS MiB":>9} {"threads":>7} {"files":>5}' + ''.join(
     f' | {eye:>5}: {"received":>8} {"processed":>9} {"replaced":>8} {"rejected":>8} {"lost":>5}'
@@ -116,14 +117,10 @@ class Soak:
     def __init__(self, minutes: float, folder: Path, device: str) -> None:
         self._seconds = minutes * 60.0
         self._folder = folder
-        domain = FIRST_DOMAIN + os.getpid() % DOMAINS
         os.environ |= large_image_variables(os.environ) | malloc_variables(os.environ)
-        os.environ |= {
-            'ROS_DOMAIN_ID': str(domain),
-            'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-        }
+        os.environ |= own_domain_variables()
         self._context = rclpy.Context()
-        rclpy.init(context=self._context, domain_id=domain)
+        rclpy.init(context=self._context, domain_id=own_domain())
         self._station = Station(self._context, f'/soak_{uuid.uuid4().hex[:8]}')
         self._node = NodeProcess(
             'segmentation_node',
