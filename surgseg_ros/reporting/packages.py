@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""The packages that reports need and nodes do not: the extra ``reports``."""
+"""The packages that plots and benchmarks need and nodes do not: the extra ``reports``."""
 
 from importlib.util import find_spec
 
