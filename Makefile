@@ -26,6 +26,8 @@ WEIGHTS_ARGS ?=
 
 RUN := scripts/run.sh
 BESIDE = -n $(TEST_JOBS) --dist loadfile --no-loadscope-reorder
+# Threads of torch that wait for another one leave their core to other tests.
+test test-ros: export OMP_WAIT_POLICY = passive
 SOURCES := surgseg_ros scripts/setup_environment test launch examples setup.py
 
 .DEFAULT_GOAL := help

@@ -15,6 +15,7 @@
 """Rods in front of a stereo camera, projected exactly."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -45,22 +46,34 @@ class Rod:
     radius: float = 0.004
     class_id: int = 1
 
-    def distances(self, points, rays):
-        """Return how far rays (N, 3) from a point (3,) pass the rod's middle line, and depths."""
-        start, axis = np.array(self.start), np.subtract(self.end, self.start)
-        rays = rays / np.linalg.norm(rays, axis=1, keepdims=True)
-        between = start - points
-        along = rays @ axis
-        det = (axis @ axis) - along**2
-        s = np.clip(((rays @ between) * along - axis @ between) / np.maximum(det, 1e-12), 0, 1)
-        on_axis = between + s[:, None] * axis
-        t = np.sum(rays * on_axis, axis=1)
-        return np.linalg.norm(on_axis - t[:, None] * rays, axis=1), on_axis[:, 2]
+    def distances(self, point, rays):
+        """Return how far unit rays (N, 3) from a point (3,) pass the middle line, and depths."""
+        start, axis = np.array(self.start) - point, np.subtract(self.end, self.start)
+        along, ahead = rays @ axis, rays @ start
+        det = np.maximum(axis @ axis - along**2, 1e-12)
+        # Where on the line, and how far along the ray.
+        s = np.clip((ahead * along - axis @ start) / det, 0, 1)
+        t = ahead + s * along
+        squares = start @ start + s * (2 * (start @ axis)) + s**2 * (axis @ axis) - t**2
+        return np.sqrt(np.maximum(squares, 0)), start[2] + s * axis[2]
 
     def depth_at(self, pixel):
         """Return the depth of the middle line behind a pixel (2,) of the left image."""
-        ray = np.array([[(pixel[0] - CENTER[0]) / FOCAL, (pixel[1] - CENTER[1]) / FOCAL, 1.0]])
-        return self.distances(np.zeros(3), ray)[1][0]
+        return self.distances(np.zeros(3), rays_through(*pixel))[1][0]
+
+
+def rays_through(x, y):
+    """Return unit rays (N, 3) through pixels, arrays or numbers."""
+    x, y = np.atleast_1d(x, y)
+    rays = np.stack([(x - CENTER[0]) / FOCAL, (y - CENTER[1]) / FOCAL, np.ones(len(x))], axis=1)
+    return rays / np.linalg.norm(rays, axis=1, keepdims=True)
+
+
+@cache
+def rays_of_image():
+    """Return the rays (H * W, 3) through all pixels, row by row."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    return rays_through(x.ravel(), y.ravel())
 
 
 def projections(shift=0.0):
@@ -78,14 +91,10 @@ def rod_calibration():
 
 def draw_rods(rods, eye='left'):
     """Return the label image (H, W) uint8 of task types; nearer rods cover farther ones."""
-    x, y = np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT))
-    rays = np.stack(
-        [(x - CENTER[0]) / FOCAL, (y - CENTER[1]) / FOCAL, np.ones((HEIGHT, WIDTH))], axis=2
-    ).reshape(-1, 3)
     eye_place = np.array([BASELINE if eye == 'right' else 0.0, 0.0, 0.0])
     labels, nearest = np.zeros(HEIGHT * WIDTH, np.uint8), np.full(HEIGHT * WIDTH, np.inf)
     for rod in rods:
-        distance, depth = rod.distances(eye_place, rays)
+        distance, depth = rod.distances(eye_place, rays_of_image())
         shown = (distance < rod.radius) & (depth > 0) & (depth < nearest)
         labels[shown], nearest[shown] = rod.class_id, depth[shown]
     return labels.reshape(HEIGHT, WIDTH)

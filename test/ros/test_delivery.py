@@ -33,7 +33,7 @@ from surgseg_ros.nodes.common.process_environment import FAST_DDS_VARIABLE
 from surgseg_ros.nodes.common.process_environment import OLD_FAST_DDS_VARIABLE
 
 LARGE, SMALL = (1280, 1024), (160, 128)
-SECONDS = 10.0
+SECONDS = 6.0
 RATE_HZ = 30.0
 INPUT_SIZE = [160, 128]
 LEAST_DELIVERED = 0.95

@@ -33,7 +33,7 @@ import torch
 
 from surgseg_ros.inference.segmenter import Segmenter
 
-SECONDS = 60.0
+SECONDS = 25.0
 RATE_HZ = 30.0
 WIDTH, HEIGHT = 320, 240
 INFERENCE_S = 0.2

@@ -21,8 +21,8 @@ from rig import parameters_for
 from rig import Rig
 from targets import draw_target
 
-# One thread needs a good part of a second for an image of this size, whatever the computer.
-SLOW_INPUT_SIZE = [4096, 4096]
+# One thread needs long for an image of this size, whatever the computer.
+SLOW_INPUT_SIZE = [2560, 2560]
 MAX_TRIES = 20
 BURSTS = 20
 

@@ -44,6 +44,14 @@ def test_shapes_and_types():
     assert tissue.slope.shape == (TEXTURE_SIZE, TEXTURE_SIZE, 2)
 
 
+def test_tissue_repeats_whatever_stands_before_it():
+    """The tests of scenes rely on it: they grow equal tissue once."""
+    others = {'width': 320, 'distance': 0.1, 'texture': 1.0, 'smoke': 0.5, 'num_instruments': 0}
+    first, again = grow(), grow(**others)
+    for name in ('relief', 'surface', 'slope'):
+        np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
+
+
 def test_no_tissue_is_a_flat_color():
     for name in TISSUE_NAMES:
         assert grow(tissue=name).surface[..., :3].std(axis=(0, 1)).min() > 2
