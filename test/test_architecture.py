@@ -29,7 +29,8 @@ PAGE = CHECKOUT / 'docs' / 'architecture.md'
 LICENCE_LINE = '# Licensed under the Apache License, Version 2.0 (the "License");'
 
 ALLOWED_IMPORTS = {
-    'data': set(),
+    'decoding': set(),
+    'data': {'decoding'},
     'models': {'data'},
     'perception': {'data'},
     'simulation': {'data'},
@@ -38,17 +39,19 @@ ALLOWED_IMPORTS = {
     'prediction': {'data', 'inference', 'perception'},
     'benchmark': {'data', 'inference', 'models', 'reporting'},
     'evaluation': {
-        *('data', 'inference', 'models', 'perception', 'prediction', 'reporting', 'simulation'),
+        *('data', 'decoding', 'inference', 'models', 'perception', 'prediction', 'reporting'),
+        'simulation',
     },
     'training': {
-        *('data', 'evaluation', 'inference', 'models', 'perception', 'reporting', 'simulation'),
+        *('data', 'decoding', 'evaluation', 'inference', 'models', 'perception', 'reporting'),
+        'simulation',
     },
     'reproduction': {
         *('benchmark', 'data', 'evaluation', 'inference', 'models', 'reporting', 'training'),
     },
     'nodes': {
-        *('benchmark', 'data', 'evaluation', 'inference', 'perception', 'reporting'),
-        'simulation',
+        *('benchmark', 'data', 'decoding', 'evaluation', 'inference', 'perception'),
+        *('reporting', 'simulation'),
     },
     'commands': {
         *('benchmark', 'data', 'evaluation', 'inference', 'models', 'prediction'),

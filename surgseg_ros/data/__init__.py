@@ -16,7 +16,8 @@
 Files in, samples and label images out: label sets, readers of frames and of data sets.
 
 - :mod:`.label_sets` (and ``label_sets.yaml``): what the values of a label image mean
-- :mod:`.frame_source`, :mod:`.bag_frames`, :mod:`.image_files`: frames of whatever holds frames
+- :mod:`.frame_source`, :mod:`.bag_frames`: frames of whatever holds frames; :mod:`.image_files`:
+  files to write
 - :mod:`.datasets`, :mod:`.layouts`: data sets on disk, one module a layout
 - :mod:`.samples`, :mod:`.label_decoding`, :mod:`.sample_checks`, :mod:`.splits`: their content
 - :mod:`.prepare`, :mod:`.prepared_folder`: conversion to the prepared layout

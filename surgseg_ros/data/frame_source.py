@@ -27,7 +27,7 @@ import numpy as np
 from surgseg_ros.data.bag_frames import BagError
 from surgseg_ros.data.bag_frames import BagFrames
 from surgseg_ros.data.bag_frames import is_bag
-from surgseg_ros.data.image_files import read_image
+from surgseg_ros.decoding.image_files import read_image
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
 

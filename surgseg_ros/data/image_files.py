@@ -12,10 +12,13 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Image files: RGB in memory, any format on disk."""
+"""
+Sizes of images, and image files to write.
+
+:mod:`surgseg_ros.decoding.image_files` reads them.
+"""
 
 from pathlib import Path
-import struct
 
 import cv2
 import numpy as np
@@ -24,12 +27,6 @@ from surgseg_ros.data.whole_files import replacing
 
 JPEG_SUFFIXES = ('.jpg', '.jpeg')
 JPEG_QUALITY = 95
-JPEG_END = b'\xff\xd9'
-JPEG_TAIL_BYTES = 1024
-"""Some programs append a little to the end of the image."""
-
-PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
-PNG_HEADER_BYTES = 24
 
 
 def size_of(image: np.ndarray) -> tuple[int, int]:
@@ -39,36 +36,6 @@ def size_of(image: np.ndarray) -> tuple[int, int]:
     :param image: (H, W) or (H, W, C)
     """
     return image.shape[1], image.shape[0]
-
-
-def read_image(path: Path) -> np.ndarray | None:
-    """Return (H, W, 3) uint8 RGB, or ``None`` if the file is no readable image."""
-    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    return None if bgr is None else cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-
-
-def read_size(path: Path) -> tuple[int, int] | None:
-    """
-    Return (width, height) in px, of PNG files from the header alone; ``None`` if unreadable.
-
-    PNG specification, third edition, section 11.2.1.
-    """
-    with path.open('rb') as file:
-        header = file.read(PNG_HEADER_BYTES)
-    if header.startswith(PNG_SIGNATURE) and len(header) == PNG_HEADER_BYTES:
-        width, height = struct.unpack('>II', header[-8:])
-        return width, height
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    return None if image is None else size_of(image)
-
-
-def is_cut_off(path: Path) -> bool:
-    """Tell whether a JPEG file lacks its end, which :func:`read_image` fills with gray."""
-    if path.suffix.lower() not in JPEG_SUFFIXES:
-        return False
-    with path.open('rb') as file:
-        file.seek(max(path.stat().st_size - JPEG_TAIL_BYTES, 0))
-        return JPEG_END not in file.read()
 
 
 def write_image(path: Path, image: np.ndarray, jpeg_quality: int = JPEG_QUALITY) -> None:

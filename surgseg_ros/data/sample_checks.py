@@ -21,8 +21,6 @@ from functools import partial
 
 import numpy as np
 
-from surgseg_ros.data.image_files import is_cut_off
-from surgseg_ros.data.image_files import read_image
 from surgseg_ros.data.label_sets import get_label_set
 from surgseg_ros.data.label_sets import LabelSet
 from surgseg_ros.data.label_sets import UNLABELED
@@ -32,6 +30,8 @@ from surgseg_ros.data.samples import DatasetError
 from surgseg_ros.data.samples import LabelFiles
 from surgseg_ros.data.samples import read_label_file
 from surgseg_ros.data.samples import Sample
+from surgseg_ros.decoding.image_files import ImageFileError
+from surgseg_ros.decoding.image_files import load_image
 
 Demand = Callable[[str, np.ndarray], object]
 
@@ -88,14 +88,12 @@ def find_faults(
 
 def _check(sample: Sample, label_sets: list[LabelSet], demand: Demand | None) -> list[Fault]:
     """Return what is wrong with the image and the labels of a sample."""
-    image = read_image(sample.image)
-    if image is None:
-        image_faults = [f'{sample.image} is no readable image']
-    elif is_cut_off(sample.image):
-        image_faults = [f'{sample.image} is cut off']
-    else:
-        image_faults = _check_crop(sample, image.shape[:2])
-    size = None if image is None else image.shape[:2]
+    size: tuple[int, ...] | None = None
+    try:
+        size = load_image(sample.image).shape[:2]
+        image_faults = _check_crop(sample, size)
+    except ImageFileError as error:
+        image_faults = [str(error)]
     texts = image_faults + [
         text for label_set in label_sets for text in _check_labels(sample, label_set, size, demand)
     ]

@@ -25,10 +25,11 @@ from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from surgseg_ros.data.image_files import read_image
+from surgseg_ros.decoding.image_files import ImageFileError
+from surgseg_ros.decoding.image_files import load_image
+from surgseg_ros.decoding.image_files import load_samples
 
 Decode = Callable[[Sequence[np.ndarray]], np.ndarray]
 Crop = tuple[int, int, int, int]
@@ -70,10 +71,10 @@ def read_label_file(path: Path) -> np.ndarray:
 
     :raises DatasetError: if the file is unreadable
     """
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise DatasetError(f'{path} is no readable image')
-    return image
+    try:
+        return load_samples(path)
+    except ImageFileError as error:
+        raise DatasetError(str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -106,10 +107,10 @@ class Sample:
 
         :raises DatasetError: if the file is unreadable or smaller than the crop
         """
-        image = read_image(self.image)
-        if image is None:
-            raise DatasetError(f'{self.image} is no readable image')
-        return self._cut(image, self.image)
+        try:
+            return self._cut(load_image(self.image), self.image)
+        except ImageFileError as error:
+            raise DatasetError(str(error)) from error
 
     def read_labels(self, task: str) -> np.ndarray:
         """

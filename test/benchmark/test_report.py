@@ -21,7 +21,7 @@ from surgseg_ros.benchmark.plot import draw_plot
 from surgseg_ros.benchmark.report import format_markdown
 from surgseg_ros.benchmark.report import warnings_of
 from surgseg_ros.benchmark.report import write_files
-from surgseg_ros.data.image_files import read_image
+from surgseg_ros.decoding.image_files import read_image
 
 
 def cells(line):

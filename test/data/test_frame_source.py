@@ -20,8 +20,8 @@ import pytest
 
 from surgseg_ros.data.frame_source import FrameSource
 from surgseg_ros.data.frame_source import FrameSourceError
-from surgseg_ros.data.image_files import read_image
 from surgseg_ros.data.image_files import write_image
+from surgseg_ros.decoding.image_files import read_image
 
 
 def _image(red):

@@ -33,8 +33,8 @@ from released_sets import write
 
 from surgseg_ros.cli import main
 from surgseg_ros.data.datasets import open_dataset
-from surgseg_ros.data.image_files import read_image
 from surgseg_ros.data.prepared_folder import read_hash
+from surgseg_ros.decoding.image_files import read_image
 
 
 def prepare(source, output, *arguments):

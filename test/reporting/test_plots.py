@@ -20,7 +20,7 @@ import sys
 
 import pytest
 
-from surgseg_ros.data.image_files import read_image
+from surgseg_ros.decoding.image_files import read_image
 from surgseg_ros.reporting.plots import new_figure
 from surgseg_ros.reporting.plots import write_figure
 

@@ -25,7 +25,7 @@ from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image
 from surgseg_ros.msg import InstrumentArray
 
-from surgseg_ros.nodes.messages.images import image_to_array
+from surgseg_ros.decoding.raw_images import image_to_array
 
 pytest.importorskip('mujoco', reason="the simulator needs the PyPI package 'mujoco'")
 

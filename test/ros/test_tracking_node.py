@@ -39,8 +39,8 @@ from surgseg_ros.msg import StereoInstrumentArray
 from surgseg_ros.msg import StereoPoint
 from visualization_msgs.msg import MarkerArray
 
+from surgseg_ros.decoding.raw_images import image_to_array
 from surgseg_ros.nodes.messages.images import array_to_image
-from surgseg_ros.nodes.messages.images import image_to_array
 
 PERIOD_S = 1 / 30
 WIDTH, HEIGHT = 640, 512

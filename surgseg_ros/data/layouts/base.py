@@ -25,9 +25,9 @@ import re
 
 from surgseg_ros.data.frame_source import IMAGE_SUFFIXES
 from surgseg_ros.data.frame_source import natural_key
-from surgseg_ros.data.image_files import read_size
 from surgseg_ros.data.samples import Crop
 from surgseg_ros.data.samples import Sample
+from surgseg_ros.decoding.image_files import read_size
 
 DA_VINCI_FRAME_SIZE = (1920, 1080)
 DA_VINCI_CROP: Crop = (320, 28, 1280, 1024)

@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from surgseg_ros.data.image_files import read_image
 from surgseg_ros.data.image_files import write_image
+from surgseg_ros.decoding.image_files import read_image
 from surgseg_ros.evaluation.labels.pairs import check_factor
 from surgseg_ros.evaluation.labels.pairs import EvaluationError
 from surgseg_ros.evaluation.labels.pairs import find_image

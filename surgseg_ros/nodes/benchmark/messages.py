@@ -38,12 +38,12 @@ import numpy as np
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from surgseg_ros.decoding.compressed_images import compressed_to_array
+from surgseg_ros.decoding.encodings import ENCODINGS
+from surgseg_ros.decoding.raw_images import image_to_array
 from surgseg_ros.nodes.common.argument_types import positive_count
 from surgseg_ros.nodes.messages.compressed_images import array_to_compressed
-from surgseg_ros.nodes.messages.compressed_images import compressed_to_array
 from surgseg_ros.nodes.messages.images import array_to_image
-from surgseg_ros.nodes.messages.images import ENCODINGS
-from surgseg_ros.nodes.messages.images import image_to_array
 from surgseg_ros.reporting.text_tables import format_table
 from surgseg_ros.reporting.text_tables import PLAIN
 

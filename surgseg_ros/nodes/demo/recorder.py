@@ -33,6 +33,8 @@ from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 
 from surgseg_ros.data.label_sets import get_label_set
+from surgseg_ros.decoding.encodings import ImageFormatError
+from surgseg_ros.decoding.raw_images import image_to_array
 from surgseg_ros.msg import InstrumentArray
 from surgseg_ros.msg import StereoInstrumentArray
 from surgseg_ros.nodes.common.parameters import NodeParameter
@@ -49,8 +51,6 @@ from surgseg_ros.nodes.demo.summary import FrameResult
 from surgseg_ros.nodes.demo.summary import NANOSECONDS
 from surgseg_ros.nodes.demo.summary import STAGES
 from surgseg_ros.nodes.demo.summary import write_summary
-from surgseg_ros.nodes.messages.images import image_to_array
-from surgseg_ros.nodes.messages.images import ImageFormatError
 from surgseg_ros.reporting.frame_pairing import FramePairing
 from surgseg_ros.reporting.video_file import VideoFileError
 

@@ -15,8 +15,8 @@
 """
 Images and results as ROS messages, and back; no node needs to know bytes.
 
-- :mod:`.images`, :mod:`.compressed_images`: images; :mod:`.image_encoding`: layout of bytes;
-  :mod:`.cv_bridge_images`: rare encodings
+- :mod:`.images`, :mod:`.compressed_images`: images to publish; those that arrive are read in
+  :mod:`surgseg_ros.decoding`
 - :mod:`.camera_info`: calibrations
 - :mod:`.instruments`, :mod:`.stereo`, :mod:`.tracks`: results; :mod:`.vision`: as ``vision_msgs``
 - :mod:`.instrument_markers`, :mod:`.stereo_markers`: for RViz; :mod:`.diagnostics`

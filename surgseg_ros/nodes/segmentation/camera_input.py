@@ -28,11 +28,11 @@ from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 
+from surgseg_ros.decoding.encodings import ImageFormatError
 from surgseg_ros.nodes.common.parameters import ParameterTable
 from surgseg_ros.nodes.common.qos_conflicts import explain_refused_publisher
 from surgseg_ros.nodes.common.qos_conflicts import has_refused_publisher
 from surgseg_ros.nodes.common.qos_conflicts import RefusedPeers
-from surgseg_ros.nodes.messages.image_encoding import ImageFormatError
 from surgseg_ros.nodes.segmentation.eye_outputs import EyeOutputs
 from surgseg_ros.nodes.segmentation.frames import ArrivedFrame
 from surgseg_ros.nodes.segmentation.frames import NANOSECONDS

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
+from surgseg_ros.decoding.encodings import quote
 from surgseg_ros.inference.segmenter import Segmenter
 from surgseg_ros.nodes.messages.diagnostics import make_key_values
-from surgseg_ros.nodes.messages.image_encoding import quote
 from surgseg_ros.nodes.segmentation.eye_statistics import EyeSummary
 from surgseg_ros.nodes.segmentation.pairing_statistics import PairingSummary
 from surgseg_ros.nodes.segmentation.slots import FrameCounts

@@ -24,14 +24,14 @@ from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 
 from surgseg_ros.data.image_files import size_of
+from surgseg_ros.decoding.compressed_images import compressed_to_array
+from surgseg_ros.decoding.encodings import ImageFormatError
+from surgseg_ros.decoding.raw_images import image_to_array
 from surgseg_ros.inference.crop import BorderFinder
 from surgseg_ros.inference.crop import common_size
 from surgseg_ros.inference.crop import CropMode
 from surgseg_ros.inference.crop import Region
 from surgseg_ros.nodes.common.parameters import ParameterTable
-from surgseg_ros.nodes.messages.compressed_images import compressed_to_array
-from surgseg_ros.nodes.messages.image_encoding import ImageFormatError
-from surgseg_ros.nodes.messages.images import image_to_array
 from surgseg_ros.nodes.segmentation.dropped_frames import DroppedFrames
 from surgseg_ros.nodes.segmentation.frames import ArrivedFrame
 from surgseg_ros.nodes.segmentation.frames import DecodedFrame

@@ -23,11 +23,11 @@ from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import Image
 
+from surgseg_ros.decoding.encodings import ImageFormatError
+from surgseg_ros.decoding.raw_images import image_to_array
 from surgseg_ros.msg import Instrument
 from surgseg_ros.msg import InstrumentArray
-from surgseg_ros.nodes.messages.image_encoding import ImageFormatError
 from surgseg_ros.nodes.messages.images import array_to_image
-from surgseg_ros.nodes.messages.images import image_to_array
 from surgseg_ros.perception.overlay import draw_tracks
 from surgseg_ros.perception.overlay import TrackMark
 

@@ -19,7 +19,7 @@ import json
 import pytest
 
 from surgseg_ros.cli import main
-from surgseg_ros.data.image_files import read_image
+from surgseg_ros.decoding.image_files import read_image
 from surgseg_ros.evaluation.tracks.evaluate import evaluate_tracks
 from surgseg_ros.evaluation.tracks.evaluate import TrackEvaluationOptions
 from surgseg_ros.simulation.memory import keep_freed_memory

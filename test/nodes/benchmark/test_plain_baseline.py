@@ -24,13 +24,13 @@ pytest.importorskip('cv_bridge')
 from cv_bridge import CvBridge
 from std_msgs.msg import Header
 
+from surgseg_ros.decoding.compressed_images import compressed_to_array
 from surgseg_ros.inference.checkpoints import DEFAULT_CHECKPOINT
 from surgseg_ros.inference.segmenter import Segmenter
 from surgseg_ros.nodes.benchmark.camera import make_pictures
 from surgseg_ros.nodes.benchmark.plain_baseline import PlainNetwork
 from surgseg_ros.nodes.benchmark.plain_baseline import to_rgb
 from surgseg_ros.nodes.messages.compressed_images import array_to_compressed
-from surgseg_ros.nodes.messages.compressed_images import compressed_to_array
 from surgseg_ros.nodes.messages.images import array_to_image
 
 
