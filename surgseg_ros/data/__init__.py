@@ -16,14 +16,13 @@
 Files in, samples and label images out: label sets, readers of frames and of data sets.
 
 - :mod:`.label_sets` (and ``label_sets.yaml``): what the values of a label image mean
-- :mod:`.frame_source`, :mod:`.bag_frames`: frames of whatever holds frames; :mod:`.image_files`:
-  files to write
+- :mod:`.frame_source`, :mod:`.bag_frames`, :mod:`.recordings`: frames of whatever holds frames
 - :mod:`.datasets`, :mod:`.layouts`: data sets on disk, one module a layout
 - :mod:`.samples`, :mod:`.label_decoding`, :mod:`.sample_checks`, :mod:`.splits`: their content
 - :mod:`.prepare`, :mod:`.prepared_folder`: conversion to the prepared layout
 - :mod:`.scenes` (and ``real_scenes.yaml``): scenes of real frames to be scored on
-- :mod:`.parallel`: work on many files at once; :mod:`.whole_files`: write one whole or not at all
-- :mod:`.settings`: values that people type
+- :mod:`.image_files`: images to write; :mod:`.whole_files`: files that are whole or not there
+- :mod:`.parallel`: work on many files at once; :mod:`.settings`: values that people type
 """
 
 from surgseg_ros.data.label_sets import get_label_set

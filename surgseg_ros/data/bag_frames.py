@@ -12,40 +12,33 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Frames of a rosbag2 recording, read without ROS."""
+"""Frames of a rosbag2 recording, read without ROS as the nodes read its messages."""
 
-from collections.abc import Callable
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
-if TYPE_CHECKING:
-    from rosbags.highlevel import AnyReader
+from surgseg_ros.data.recordings.cdr import COMPRESSED_TYPE
+from surgseg_ros.data.recordings.cdr import IMAGE_TYPE
+from surgseg_ros.data.recordings.cdr import parse_image
+from surgseg_ros.data.recordings.cdr import RecordedImage
+from surgseg_ros.data.recordings.errors import MissingPackageError
+from surgseg_ros.data.recordings.errors import StorageError
+from surgseg_ros.data.recordings.message_order import order_by_stamp
+from surgseg_ros.data.recordings.recording import Recording
+from surgseg_ros.data.recordings.recording_files import is_bag
+from surgseg_ros.decoding.bit_depth import BitDepth
+from surgseg_ros.decoding.compressed_images import compressed_to_array
+from surgseg_ros.decoding.encodings import ImageFormatError
+from surgseg_ros.decoding.image_files import UNKNOWN_DEPTH
+from surgseg_ros.decoding.raw_images import image_to_array
 
-METADATA_FILE = 'metadata.yaml'
-IMAGE_TYPE = 'sensor_msgs/msg/Image'
-COMPRESSED_TYPE = 'sensor_msgs/msg/CompressedImage'
+__all__ = ['BagError', 'BagFrames', 'is_bag']
 
-Convert = Callable[[np.ndarray], np.ndarray]
-
-
-def _converter(code: int) -> Convert:
-    return lambda pixels: cv2.cvtColor(pixels, code)
-
-
-_ENCODINGS: dict[str, tuple[int, Convert]] = {
-    'rgb8': (3, np.ascontiguousarray),
-    'bgr8': (3, _converter(cv2.COLOR_BGR2RGB)),
-    'rgba8': (4, _converter(cv2.COLOR_RGBA2RGB)),
-    'bgra8': (4, _converter(cv2.COLOR_BGRA2RGB)),
-    'mono8': (1, _converter(cv2.COLOR_GRAY2RGB)),
-}
-"""Channels of an encoding, and what turns (H, W, channels) uint8 into RGB."""
+NANOSECONDS = 1e9
 
 
 class BagError(ValueError):
@@ -54,130 +47,112 @@ class BagError(ValueError):
 
 class BagFrames:
     """
-    The images of one topic of a rosbag2 recording, MCAP or SQLite.
+    The images of one topic of a rosbag2 recording, MCAP or SQLite, in the order of their stamps.
 
-    Iterating again starts at the first image.
+    A first pass finds the messages and their stamps. No more than one image is in memory later,
+    and two chunks of an MCAP file. Iterating again starts at the first image.
 
-    :param path: folder with ``metadata.yaml``
+    :param path: folder, or one of its files (``.mcap``, ``.db3``)
     :param topic: name of the topic; ``None`` for the only one with images
-    :raises BagError: if rosbags is not installed, the recording is damaged, it has no images, no
-        such topic, or several topics with images and none was named
+    :param depth: scales samples of more than 8 bits
+    :raises BagError: if nothing of the recording can be read, it has no images, no such topic, or
+        several topics with images and none was named
 
-    >>> for image in BagFrames(Path('recording')): print(image.shape)  # doctest: +SKIP
-    (512, 640, 3)
+    >>> for time_ns, image in BagFrames(Path('recording')):  # doctest: +SKIP
+    ...     print(time_ns, image.shape)
+    1700000000040000000 (512, 640, 3)
     """
 
-    def __init__(self, path: Path, topic: str | None = None) -> None:
+    def __init__(
+        self, path: Path, topic: str | None = None, depth: BitDepth = UNKNOWN_DEPTH
+    ) -> None:
         self.path = path
-        with _open_reader(path) as reader:
-            counts: dict[str, int] = {}
-            for connection in reader.connections:
-                if connection.msgtype in (IMAGE_TYPE, COMPRESSED_TYPE) and connection.msgcount:
-                    count = counts.get(connection.topic, 0) + connection.msgcount
-                    counts[connection.topic] = count
-            self.topic = _choose_topic(path, topic, sorted(counts))
-            self._length = counts[self.topic]
-            self.rate_hz = _mean_rate(self._length, reader.duration * 1e-9)
+        self._depth = depth
+        try:
+            self._recording = Recording(path)
+        except (StorageError, MissingPackageError) as error:
+            raise BagError(str(error)) from error
+        self.warnings = self._recording.warnings
+        """What is lost, a sentence each."""
+        self.notes = self._recording.notes
+        """What else is odd, a sentence each."""
+        self.faults: dict[int, str] = {}
+        """Why images could not be read, by their index; filled while they are iterated over."""
+        counts = Counter(message.topic for _, message in self._recording.messages)
+        self.topic = _choose_topic(path, topic, sorted(counts), self.warnings)
+        announced = self._recording.announced.get(self.topic, 0)
+        if announced > counts[self.topic]:
+            self.warnings.append(
+                f'{path}: {announced - counts[self.topic]} of {announced} announced images on '
+                f"'{self.topic}' are missing"
+            )
+        self._put_in_order()
 
     def __len__(self) -> int:
-        """Return the number of images."""
-        return self._length
+        """Return the number of images that were found."""
+        return len(self._places)
 
-    def __iter__(self) -> Iterator[np.ndarray | None]:
+    @property
+    def rate_hz(self) -> float | None:
+        """Return the mean rate of the images."""
+        duration_s = (self.times_ns[-1] - self.times_ns[0]) / NANOSECONDS
+        return (len(self) - 1) / duration_s if duration_s > 0 else None
+
+    def __iter__(self) -> Iterator[tuple[int, np.ndarray | None]]:
         """
-        Read image by image, (H, W, 3) uint8 RGB.
+        Read image by image: time in ns, see :attr:`times_ns`, and (H, W, 3) uint8 RGB.
 
-        A compressed image that cannot be decoded comes as ``None``.
+        An image that is damaged comes as ``None``, :attr:`faults` then says why.
 
-        :raises BagError: if a message is damaged or in an encoding that is not supported
+        :raises BagError: if the first image is in an encoding that is not supported, or samples
+            have too many bits
         """
-        with _open_reader(self.path) as reader:
-            wanted = [each for each in reader.connections if each.topic == self.topic]
-            for connection, _, data in reader.messages(wanted):
-                yield self._read(reader, connection.msgtype, data)
+        contents = self._recording.read(self._places)
+        for index, content in enumerate(contents):
+            yield self.times_ns[index], self._decode(index, content)
 
-    def _read(self, reader: 'AnyReader', message_type: str, data: bytes) -> np.ndarray | None:
-        message: Any = reader.deserialize(data, message_type)
+    def _put_in_order(self) -> None:
+        """Put the messages of the topic in order."""
+        places = [each for each in self._recording.messages if each[1].topic == self.topic]
+        places.sort(key=lambda place: place[1].received_ns)
+        order = order_by_stamp([message.stamp_ns for _, message in places])
+        if order.remark:
+            self.notes.append(f"{self.path}, topic '{self.topic}': {order.remark}")
+        self._places = [places[index] for index in order.indices]
+        self.times_ns = [
+            message.stamp_ns if order.is_by_stamp else message.received_ns
+            for _, message in self._places
+        ]
+        """Stamps, or times of reception where stamps give no order."""
+
+    def _decode(self, index: int, content: bytes | StorageError) -> np.ndarray | None:
         try:
-            if message_type == COMPRESSED_TYPE:
-                return decode_compressed(message.data)
-            return decode_image(
-                message.data, message.height, message.width, message.step, message.encoding
-            )
-        except ValueError as error:
-            raise BagError(f"{self.path}, topic '{self.topic}': {error}") from error
+            return self._to_array(content, self._places[index][1].message_type)
+        except StorageError as error:
+            self.faults[index] = str(error)
+        except ImageFormatError as error:
+            if error.cause == 'bits' or (error.cause == 'encoding' and index == 0):
+                raise BagError(f"{self.path}, topic '{self.topic}': {error}") from error
+            self.faults[index] = str(error)
+        return None
+
+    def _to_array(self, content: bytes | StorageError, message_type: str) -> np.ndarray:
+        if isinstance(content, StorageError):
+            raise content
+        message = parse_image(content, message_type)
+        if isinstance(message, RecordedImage):
+            return image_to_array(message, depth=self._depth)
+        return compressed_to_array(message, depth=self._depth)
 
 
-def is_bag(path: Path) -> bool:
-    """Tell whether a path is the folder of a rosbag2 recording."""
-    return (path / METADATA_FILE).is_file()
-
-
-def decode_image(
-    data: np.ndarray, height: int, width: int, step: int, encoding: str
-) -> np.ndarray:
-    """
-    Read the fields of a ``sensor_msgs/Image`` as RGB.
-
-    :param data: (N,) uint8
-    :param height: in pixels
-    :param width: in pixels
-    :param step: bytes a row, padding included
-    :param encoding: ``rgb8``, ``bgr8``, ``rgba8``, ``bgra8`` or ``mono8``
-    :return: (height, width, 3) uint8
-    :raises ValueError: if the encoding is another or the sizes contradict each other
-    """
-    if encoding not in _ENCODINGS:
-        raise ValueError(
-            f"encoding '{encoding}' is not read from recordings; convert the images to one of: "
-            f'{", ".join(_ENCODINGS)}, for example with image_proc'
-        )
-    channels, convert = _ENCODINGS[encoding]
-    if min(height, width) < 1 or step < width * channels or len(data) < step * height:
-        raise ValueError(
-            f'a damaged {encoding} image: {width}x{height} pixels, {step} bytes a row and '
-            f'{len(data)} bytes contradict each other; record it again'
-        )
-    rows = data[: step * height].reshape(height, step)
-    return convert(rows[:, : width * channels].reshape(height, width, channels))
-
-
-def decode_compressed(data: np.ndarray) -> np.ndarray | None:
-    """
-    Decode the content of a ``sensor_msgs/CompressedImage``: JPEG, PNG or what else OpenCV reads.
-
-    :param data: (N,) uint8
-    :return: (H, W, 3) uint8 RGB, or ``None`` if it cannot be decoded
-    """
-    bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-    return None if bgr is None else cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-
-
-@contextmanager
-def _open_reader(path: Path) -> Iterator['AnyReader']:
-    """Open a recording, with or without message definitions, and name it in all its errors."""
-    try:
-        from rosbags.highlevel import AnyReader
-        from rosbags.highlevel import AnyReaderError
-        from rosbags.typesys import get_typestore
-        from rosbags.typesys import Stores
-    except ImportError as error:
-        raise BagError(
-            f"reading {path} needs the package 'rosbags': pip install 'surgseg_ros[training]'"
-        ) from error
-    try:
-        # The image messages are the same in every release since Foxy.
-        with AnyReader([path], default_typestore=get_typestore(Stores.ROS2_HUMBLE)) as reader:
-            yield reader
-    except AnyReaderError as error:
-        raise BagError(
-            f'{path} is no readable rosbag2 recording ({error}); `ros2 bag reindex` may repair it'
-        ) from error
-
-
-def _choose_topic(path: Path, topic: str | None, topics: list[str]) -> str:
+def _choose_topic(
+    path: Path, topic: str | None, topics: Sequence[str], warnings: Sequence[str]
+) -> str:
     if not topics:
-        raise BagError(f'{path} holds no message of type {IMAGE_TYPE} or {COMPRESSED_TYPE}')
+        losses = ''.join(f'; {warning}' for warning in warnings)
+        raise BagError(
+            f'{path} holds no message of type {IMAGE_TYPE} or {COMPRESSED_TYPE}{losses}'
+        )
     listing = ', '.join(topics)
     if topic is None and len(topics) > 1:
         raise BagError(
@@ -186,7 +161,3 @@ def _choose_topic(path: Path, topic: str | None, topics: list[str]) -> str:
     if topic is not None and topic not in topics:
         raise BagError(f"{path} holds no topic '{topic}' with images; it has: {listing}")
     return topic or topics[0]
-
-
-def _mean_rate(count: int, duration_s: float) -> float | None:
-    return (count - 1) / duration_s if count > 1 and duration_s > 0 else None

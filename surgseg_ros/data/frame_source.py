@@ -103,7 +103,7 @@ class FrameSource:
 
     def _read_bag(self, bag: BagFrames) -> Iterator[Frame]:
         try:
-            for index, image in enumerate(bag):
+            for index, (_, image) in enumerate(bag):
                 yield Frame(self._video_stem(index), image)
         except BagError as error:
             raise FrameSourceError(str(error)) from error

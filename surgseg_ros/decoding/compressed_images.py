@@ -48,8 +48,13 @@ upside down must not turn the pixels away from its CameraInfo or its masks.
 class CompressedImage(Protocol):
     """The fields of a ``sensor_msgs/CompressedImage``, from rclpy or from a recording."""
 
-    format: Any
-    data: Any
+    @property
+    def format(self) -> Any:
+        """Return what the sender says of the data."""
+
+    @property
+    def data(self) -> Any:
+        """Return the bytes of the file."""
 
 
 def compressed_to_array(

@@ -32,12 +32,29 @@ from surgseg_ros.decoding.encodings import SMALLEST_MOSAIC
 class RawImage(Protocol):
     """The fields of a ``sensor_msgs/Image``, whether from rclpy or from a recording."""
 
-    height: Any
-    width: Any
-    encoding: Any
-    is_bigendian: Any
-    step: Any
-    data: Any
+    @property
+    def height(self) -> Any:
+        """Return the number of rows."""
+
+    @property
+    def width(self) -> Any:
+        """Return the number of pixels in a row."""
+
+    @property
+    def encoding(self) -> Any:
+        """Return the name of the encoding."""
+
+    @property
+    def is_bigendian(self) -> Any:
+        """Return whether samples have their highest byte first."""
+
+    @property
+    def step(self) -> Any:
+        """Return the bytes of a row."""
+
+    @property
+    def data(self) -> Any:
+        """Return the bytes."""
 
 
 def image_to_array(
