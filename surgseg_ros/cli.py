@@ -31,6 +31,7 @@ from surgseg_ros.commands import reproduce
 from surgseg_ros.commands import score_real
 from surgseg_ros.commands import train
 from surgseg_ros.commands import weights
+from surgseg_ros.commands.arguments import use_bits
 
 COMMANDS = (
     *(predict, evaluate, score_real, prepare, train, adapt, reproduce, weights, models, export),
@@ -66,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(typed, argparse.Namespace(typed=typed))
     run: Callable[[argparse.Namespace], int] = parsed.run
     try:
+        if 'bits' in parsed:
+            use_bits(parsed.bits)
         return run(parsed)
     except KeyboardInterrupt:
         print('interrupted; what was written so far is complete', file=sys.stderr)

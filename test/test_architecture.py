@@ -54,7 +54,7 @@ ALLOWED_IMPORTS = {
         *('reporting', 'simulation'),
     },
     'commands': {
-        *('benchmark', 'data', 'evaluation', 'inference', 'models', 'prediction'),
+        *('benchmark', 'data', 'decoding', 'evaluation', 'inference', 'models', 'prediction'),
         *('reporting', 'reproduction', 'training'),
     },
     'cli': {'commands'},

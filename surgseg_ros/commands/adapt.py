@@ -19,6 +19,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from surgseg_ros.commands.arguments import add_bits_argument
 from surgseg_ros.commands.arguments import add_crop_argument
 from surgseg_ros.commands.arguments import add_device_argument
 from surgseg_ros.commands.arguments import add_names_argument
@@ -49,6 +50,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         '--input', type=Path, required=True, help='video, folder of images or rosbag2 recording'
     )
     add_topic_argument(parser)
+    add_bits_argument(parser)
     parser.add_argument(
         '--output', type=Path, required=True, help='checkpoint to write, .safetensors'
     )

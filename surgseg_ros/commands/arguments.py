@@ -78,6 +78,29 @@ def add_names_argument(
     parser.add_argument(option, type=split_names, metavar=f'{name},...', help=description)
 
 
+def add_bits_argument(parser: argparse._ActionsContainer) -> None:
+    """Add the option for 16-bit images of cameras with fewer bits, see :func:`use_bits`."""
+    parser.add_argument(
+        '--bits',
+        type=int,
+        default=0,
+        metavar='N',
+        help='of 16-bit images that the camera filled, from below: 10, 12 or 14 (default: all 16, '
+        'with a warning where these come out nearly black)',
+    )
+
+
+def use_bits(bits: int) -> None:
+    """
+    Have all image files and recordings of this process read with so many bits.
+
+    :raises ValueError: if samples cannot have so many bits
+    """
+    from surgseg_ros.decoding.image_files import FILE_DEPTH
+
+    FILE_DEPTH.set_bits(bits)
+
+
 def add_settings_argument(parser: argparse._ActionsContainer, description: str) -> None:
     """Add the option that changes values by name; it may be repeated."""
     parser.add_argument(

@@ -22,6 +22,7 @@ import shlex
 import sys
 
 from surgseg_ros.commands.arguments import add_backend_argument
+from surgseg_ros.commands.arguments import add_bits_argument
 from surgseg_ros.commands.arguments import add_checkpoint_argument
 from surgseg_ros.commands.arguments import add_device_argument
 from surgseg_ros.commands.arguments import add_names_argument
@@ -58,6 +59,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         '--task', help='binary, parts, types or sar_rarp50; with --tracks (default there: parts)'
     )
+    add_bits_argument(parser)
     parser.add_argument('--json', type=Path, help='also write the result to this file')
     parser.add_argument(
         '--output',

@@ -20,6 +20,7 @@ from pathlib import Path
 import sys
 
 from surgseg_ros.commands.arguments import add_backend_argument
+from surgseg_ros.commands.arguments import add_bits_argument
 from surgseg_ros.commands.arguments import add_branch_argument
 from surgseg_ros.commands.arguments import add_checkpoint_argument
 from surgseg_ros.commands.arguments import add_crop_argument
@@ -44,6 +45,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         '--input', type=Path, help='image, folder, video or rosbag2 recording (its folder)'
     )
     add_topic_argument(parser)
+    add_bits_argument(parser)
     _add_stereo_arguments(parser)
     parser.add_argument('--output', type=Path, required=True, help='folder for the results')
     add_checkpoint_argument(parser)

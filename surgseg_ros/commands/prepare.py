@@ -22,6 +22,7 @@ from pathlib import Path
 import sys
 from typing import TYPE_CHECKING
 
+from surgseg_ros.commands.arguments import add_bits_argument
 from surgseg_ros.commands.arguments import add_names_argument
 from surgseg_ros.commands.arguments import add_size_argument
 from surgseg_ros.commands.arguments import format_options
@@ -81,6 +82,7 @@ def _add_conversion_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group('conversion')
     group.add_argument('--input', type=Path, metavar='DIR', help='folder of the data set')
     group.add_argument('--layout', help='layout of the input (default: auto, recognized)')
+    add_bits_argument(group)
     add_names_argument(
         group,
         '--tasks',

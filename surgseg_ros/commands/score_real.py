@@ -20,6 +20,7 @@ from pathlib import Path
 import shlex
 
 from surgseg_ros.commands.arguments import add_backend_argument
+from surgseg_ros.commands.arguments import add_bits_argument
 from surgseg_ros.commands.arguments import add_checkpoint_argument
 from surgseg_ros.commands.arguments import add_crop_argument
 from surgseg_ros.commands.arguments import add_device_argument
@@ -99,6 +100,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help='show so many of the worst labeled images (default: %(default)s)',
     )
     add_device_argument(parser)
+    add_bits_argument(parser)
     add_backend_argument(parser)
     parser.set_defaults(run=_run_score_real, branch='auto', threshold=None)
 

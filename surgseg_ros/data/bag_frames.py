@@ -33,7 +33,7 @@ from surgseg_ros.data.recordings.recording_files import is_bag
 from surgseg_ros.decoding.bit_depth import BitDepth
 from surgseg_ros.decoding.compressed_images import compressed_to_array
 from surgseg_ros.decoding.encodings import ImageFormatError
-from surgseg_ros.decoding.image_files import UNKNOWN_DEPTH
+from surgseg_ros.decoding.image_files import FILE_DEPTH
 from surgseg_ros.decoding.raw_images import image_to_array
 
 __all__ = ['BagError', 'BagFrames', 'is_bag']
@@ -63,9 +63,7 @@ class BagFrames:
     1700000000040000000 (512, 640, 3)
     """
 
-    def __init__(
-        self, path: Path, topic: str | None = None, depth: BitDepth = UNKNOWN_DEPTH
-    ) -> None:
+    def __init__(self, path: Path, topic: str | None = None, depth: BitDepth = FILE_DEPTH) -> None:
         self.path = path
         self._depth = depth
         try:

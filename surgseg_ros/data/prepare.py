@@ -44,6 +44,7 @@ from surgseg_ros.data.prepared_folder import VideoSummary
 from surgseg_ros.data.sample_checks import find_faults
 from surgseg_ros.data.samples import DatasetError
 from surgseg_ros.data.samples import Sample
+from surgseg_ros.decoding.image_files import FILE_DEPTH
 
 DEFAULT_IMAGE_FORMAT = 'png'
 
@@ -184,6 +185,8 @@ def _open_output(
     options: PreparationOptions,
 ) -> PreparedFolder:
     settings = {'source_layout': contents.layout, 'source': source.resolve().name}
+    if FILE_DEPTH.bits:
+        settings['bits'] = str(FILE_DEPTH.bits)
     return PreparedFolder(output, tasks, options.image_format, settings)
 
 

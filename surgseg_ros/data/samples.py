@@ -27,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
+from surgseg_ros.data.label_decoding import single_channel
 from surgseg_ros.decoding.image_files import ImageFileError
 from surgseg_ros.decoding.image_files import load_image
 from surgseg_ros.decoding.image_files import load_samples
@@ -75,6 +76,20 @@ def read_label_file(path: Path) -> np.ndarray:
         return load_samples(path)
     except ImageFileError as error:
         raise DatasetError(str(error)) from error
+
+
+def read_gray(path: Path) -> np.ndarray:
+    """
+    Return the (H, W) uint8 values of a gray file.
+
+    :raises DatasetError: if the file is unreadable, has more than 8 bits or colors
+    """
+    try:
+        return single_channel(read_label_file(path))
+    except DatasetError:
+        raise
+    except ValueError as error:
+        raise DatasetError(f'{path} {error}') from error
 
 
 @dataclass(frozen=True)

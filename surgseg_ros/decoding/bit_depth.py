@@ -50,12 +50,20 @@ class BitDepth:
     """
 
     def __init__(self, bits: int = 0, report: Callable[[str], None] = _logger.warning) -> None:
+        self._report = report
+        self.set_bits(bits)
+
+    def set_bits(self, bits: int) -> None:
+        """
+        Begin anew with a number of bits.
+
+        :raises ValueError: if uint16 cannot have so many
+        """
         if not 0 <= bits <= WHOLE_RANGE:
             raise ValueError(f'bits {bits}: expected 1 to {WHOLE_RANGE}, or 0 for the whole range')
         self.bits = bits
         self.remark = ''
         """What was reported, until an image is bright after all."""
-        self._report = report
         self._is_in_doubt = bits == 0
 
     def to_eight_bit(self, samples: np.ndarray, name: str = 'the image') -> np.ndarray:

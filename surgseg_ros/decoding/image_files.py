@@ -51,8 +51,8 @@ from surgseg_ros.decoding.tiff import TiffPage
 PNG_HEADER_BYTES = 24
 START_BYTES = 12
 
-UNKNOWN_DEPTH = BitDepth()
-"""Of files that nobody said anything about; reports once in a process."""
+FILE_DEPTH = BitDepth()
+"""Of files and recordings wherever no other one is given; reports once in a process."""
 
 REFUSED = ('bits', 'pages')
 """Causes that are no damage: the same file is read with other options."""
@@ -73,7 +73,7 @@ def _naming(path: Path, behind: str = '') -> Iterator[None]:
         raise ImageFileError(error.cause, f'{path}: {error}{behind}') from error
 
 
-def load_image(path: Path, depth: BitDepth = UNKNOWN_DEPTH) -> np.ndarray:
+def load_image(path: Path, depth: BitDepth = FILE_DEPTH) -> np.ndarray:
     """
     Read an image file.
 
@@ -97,7 +97,7 @@ def load_samples(path: Path) -> np.ndarray:
         return _load(path, cv2.IMREAD_UNCHANGED)
 
 
-def read_image(path: Path, depth: BitDepth = UNKNOWN_DEPTH) -> np.ndarray | None:
+def read_image(path: Path, depth: BitDepth = FILE_DEPTH) -> np.ndarray | None:
     """
     Return (H, W, 3) uint8 RGB, or ``None`` if the file is no image, damaged or incomplete.
 
@@ -128,7 +128,7 @@ def count_pages(path: Path) -> int:
     return pages
 
 
-def read_pages(path: Path, depth: BitDepth = UNKNOWN_DEPTH) -> Iterator[np.ndarray | None]:
+def read_pages(path: Path, depth: BitDepth = FILE_DEPTH) -> Iterator[np.ndarray | None]:
     """
     Read the pages of a TIFF file one by one, or the only page of another file.
 

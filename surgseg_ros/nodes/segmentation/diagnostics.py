@@ -114,6 +114,8 @@ def find_eye_problems(
     # One image that a moving tool has blurred is no reason to warn.
     if summary.quality and summary.quality.problems and summary.poor_fraction > MOST:
         problems['quality'] = '; '.join(summary.quality.problems)
+    if summary.bits_remark:
+        problems['bits'] = summary.bits_remark
     if not summary.is_stamped:
         problems['stamp'] = (
             'the images have no stamp: trackers cannot pair them, and max_image_age_ms does not '

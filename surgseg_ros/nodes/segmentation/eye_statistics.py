@@ -51,6 +51,7 @@ class EyeSummary:
     :param poor_fraction: share of the images of the last seconds that had a quality problem
     :param frame_id: of the last image, ``None`` before the first
     :param is_stamped: whether the last image had a stamp
+    :param bits_remark: why the images look as if ``bits`` were wrong, empty if they do not
     """
 
     input_rate_hz: float
@@ -67,6 +68,7 @@ class EyeSummary:
     poor_fraction: float = 0.0
     frame_id: str | None = None
     is_stamped: bool = True
+    bits_remark: str = ''
 
 
 class _Window:
@@ -115,6 +117,7 @@ class EyeStatistics:
         self._poor = _Window(QUALITY_WINDOW_S)
         self._frame_id: str | None = None
         self._is_stamped = True
+        self._bits_remark = ''
 
     def expect_images(self) -> None:
         """Note that the camera is listened to from now on; silence counts from here."""
@@ -133,6 +136,11 @@ class EyeStatistics:
         with self._lock:
             self._frame_id = frame_id
             self._is_stamped = is_stamped
+
+    def record_bit_depth(self, remark: str) -> None:
+        """Note why the images look as if ``bits`` were wrong, empty if they do not."""
+        with self._lock:
+            self._bits_remark = remark
 
     def record_loss(self, count: int) -> None:
         """Note that the transport lost a number of images."""
@@ -189,6 +197,7 @@ class EyeStatistics:
                 poor_fraction=_fraction(self._poor.total(now), self._looked_at.total(now)),
                 frame_id=self._frame_id,
                 is_stamped=self._is_stamped,
+                bits_remark=self._bits_remark,
             )
 
     def _lost_fraction(self, now: float) -> float:

@@ -16,6 +16,7 @@
 
 import re
 
+from surgseg_ros.decoding.bit_depth import WHOLE_RANGE
 from surgseg_ros.inference.backend_selection import AUTO
 from surgseg_ros.inference.backends import BACKENDS
 from surgseg_ros.inference.checkpoints import DEFAULT_CHECKPOINT
@@ -72,6 +73,14 @@ _INPUT = (
         'Reject larger images before they are decoded (px).',
         Change.ALWAYS,
         bounds=(1, DDS_IMAGE_PIXELS),
+    ),
+    NodeParameter(
+        'bits',
+        0,
+        'Bits of 16-bit samples that the camera fills, from below: 10, 12 or 14; 16: all of them; '
+        '0: all, with a warning where the images come out nearly black.',
+        Change.ALWAYS,
+        bounds=(0, WHOLE_RANGE),
     ),
     NodeParameter(
         'crop',

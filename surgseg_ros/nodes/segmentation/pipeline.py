@@ -91,7 +91,9 @@ class FramePipeline:
         self._logger = node.get_logger()
         self._outputs = outputs
         self._parameters = parameters
-        self._preparation = ImagePreparation(self._clock, eyes, parameters, self.dropped)
+        self._preparation = ImagePreparation(
+            self._clock, eyes, parameters, self.dropped, self.statistics
+        )
         self._inference = InferenceStage(segmenter, self.dropped, recover)
         self._quality = {eye: ImageQualityMonitor() for eye in eyes}
         # The inference thread acquires this before each batch, the other one gives it back.

@@ -24,6 +24,7 @@ from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 
 from surgseg_ros.data.image_files import size_of
+from surgseg_ros.decoding.bit_depth import BitDepth
 from surgseg_ros.decoding.compressed_images import compressed_to_array
 from surgseg_ros.decoding.encodings import ImageFormatError
 from surgseg_ros.decoding.raw_images import image_to_array
@@ -33,6 +34,7 @@ from surgseg_ros.inference.crop import CropMode
 from surgseg_ros.inference.crop import Region
 from surgseg_ros.nodes.common.parameters import ParameterTable
 from surgseg_ros.nodes.segmentation.dropped_frames import DroppedFrames
+from surgseg_ros.nodes.segmentation.eye_statistics import EyeStatistics
 from surgseg_ros.nodes.segmentation.frames import ArrivedFrame
 from surgseg_ros.nodes.segmentation.frames import DecodedFrame
 from surgseg_ros.nodes.segmentation.frames import PreparedFrame
@@ -46,8 +48,9 @@ class ImagePreparation:
 
     :param clock: of the node
     :param eyes: names of the eyes
-    :param parameters: read anew for every frame: ``crop`` and ``max_...``
+    :param parameters: read anew for every frame: ``bits``, ``crop`` and ``max_...``
     :param dropped: learns of the frames that are dropped
+    :param statistics: by eye, learn of images that look too dark for their bits
     """
 
     def __init__(
@@ -56,11 +59,15 @@ class ImagePreparation:
         eyes: Sequence[str],
         parameters: ParameterTable,
         dropped: DroppedFrames,
+        statistics: Mapping[str, EyeStatistics],
     ) -> None:
         self._clock = clock
         self._parameters = parameters
         self._dropped = dropped
+        self._statistics = statistics
         self._border_finders = {eye: BorderFinder() for eye in eyes}
+        # Remarks go to the diagnostics, which log them.
+        self._depths = {eye: BitDepth(report=lambda remark: None) for eye in eyes}
         self.pairing = PairingStatistics()
 
     def prepare(self, batch: Mapping[str, TakenFrame[ArrivedFrame]]) -> list[PreparedFrame]:
@@ -96,7 +103,11 @@ class ImagePreparation:
 
     def _decode(self, eye: str, taken: TakenFrame[ArrivedFrame]) -> DecodedFrame:
         start_s = time.monotonic()
-        image = _to_array(taken.content.msg, self._parameters['max_image_pixels'])
+        depth = self._depths[eye]
+        if depth.bits != self._parameters['bits']:
+            depth.set_bits(self._parameters['bits'])
+        image = _to_array(taken.content.msg, self._parameters['max_image_pixels'], depth)
+        self._statistics[eye].record_bit_depth(depth.remark)
         decoded_s = time.monotonic()
         return DecodedFrame(
             eye=eye,
@@ -121,10 +132,10 @@ def stamp_gap_ns(frames: Sequence[ArrivedFrame]) -> int:
     return max(stamps) - min(stamps)
 
 
-def _to_array(msg: Image | CompressedImage, max_pixels: int) -> np.ndarray:
+def _to_array(msg: Image | CompressedImage, max_pixels: int, depth: BitDepth) -> np.ndarray:
     if isinstance(msg, Image):
-        return image_to_array(msg, max_pixels)
-    return compressed_to_array(msg, max_pixels)
+        return image_to_array(msg, max_pixels, depth)
+    return compressed_to_array(msg, max_pixels, depth)
 
 
 def _share_size(

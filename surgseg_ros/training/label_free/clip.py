@@ -18,7 +18,6 @@ from dataclasses import dataclass
 import math
 from pathlib import Path
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -26,6 +25,7 @@ from surgseg_ros.data.frame_source import FrameSource
 from surgseg_ros.data.frame_source import FrameSourceError
 from surgseg_ros.data.image_files import size_of
 from surgseg_ros.data.samples import DatasetError
+from surgseg_ros.data.samples import read_gray
 from surgseg_ros.inference.checkpoint_info import FIT
 from surgseg_ros.inference.checkpoint_info import STRETCH
 from surgseg_ros.inference.crop import BorderFinder
@@ -126,9 +126,9 @@ def read_truth(folder: Path, clip: Clip, index: int) -> np.ndarray:
     :raises DatasetError: if the file is missing, no picture, or of another size
     """
     path = folder / f'{clip.stems[index]}.png'
-    labels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    if labels is None:
-        raise DatasetError(f'{path} is missing or no picture; labels need the names of the frames')
+    if not path.is_file():
+        raise DatasetError(f'{path} is missing; labels need the names of the frames')
+    labels = read_gray(path)
     if size_of(labels) != clip.frame_sizes[index]:
         raise DatasetError(
             f'{path} is {labels.shape[1]}x{labels.shape[0]}, its frame '

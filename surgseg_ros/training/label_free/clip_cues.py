@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 from surgseg_ros.data.image_files import write_image
 from surgseg_ros.data.samples import DatasetError
+from surgseg_ros.data.samples import read_gray
 from surgseg_ros.perception.anchors import Anchors
 from surgseg_ros.perception.anchors import make_anchors
 from surgseg_ros.perception.cues import center_prior
@@ -168,9 +169,9 @@ def _read_maps(folder: Path, clip: Clip) -> np.ndarray:
 
 
 def _read_map(path: Path, clip: Clip, index: int) -> np.ndarray:
-    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    if picture is None:
-        raise DatasetError(f'{path} is missing or no picture; write it again with --save-cues')
+    if not path.is_file():
+        raise DatasetError(f'{path} is missing; write it again with --save-cues')
+    picture = read_gray(path)
     if picture.shape[::-1] == clip.frame_sizes[index]:
         picture = clip.regions[index].cut(picture)
     if picture.shape[::-1] == clip.size:

@@ -122,6 +122,7 @@ def test_a_camera_whose_images_are_all_lost_has_not_stopped():
         ({'lost_fraction': 0.5}, 'loss', '50% of the images on /left/image_raw are lost'),
         ({'recently_rejected': 1, 'last_error': 'step'}, 'rejected', 'the last one: step'),
         ({'is_stamped': False}, 'stamp', 'have no stamp'),
+        ({'bits_remark': 'set bits to 12'}, 'bits', 'set bits to 12'),
         ({'quality': BLACK, 'poor_fraction': 1.0}, 'quality', 'black'),
     ],
 )
