@@ -55,12 +55,12 @@ def generate_launch_description() -> LaunchDescription:
     declare_left_camera_info_cmd = DeclareLaunchArgument(
         'left_camera_info',
         default_value='',
-        description='Calibration YAML of the left camera; empty: no camera_info',
+        description='Calibration file of the left camera; empty: no camera_info',
     )
     declare_right_camera_info_cmd = DeclareLaunchArgument(
         'right_camera_info',
         default_value='',
-        description='Calibration YAML of the right camera; empty: no camera_info',
+        description='Calibration file of the right camera; empty: no camera_info',
     )
     declare_namespace_cmd = DeclareLaunchArgument(
         'namespace', default_value=NAMESPACE, description='Namespace of all nodes and topics'

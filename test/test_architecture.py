@@ -29,17 +29,19 @@ PAGE = CHECKOUT / 'docs' / 'architecture.md'
 LICENCE_LINE = '# Licensed under the Apache License, Version 2.0 (the "License");'
 
 ALLOWED_IMPORTS = {
+    'calibration': set(),
     'decoding': set(),
     'data': {'decoding'},
     'models': {'data'},
-    'perception': {'data'},
+    'perception': {'calibration', 'data'},
     'simulation': {'data'},
     'reporting': {'data'},
     'inference': {'data', 'models'},
-    'prediction': {'data', 'inference', 'perception'},
+    'prediction': {'calibration', 'data', 'inference', 'perception'},
     'benchmark': {'data', 'inference', 'models', 'reporting'},
     'evaluation': {
-        *('data', 'decoding', 'inference', 'models', 'perception', 'prediction', 'reporting'),
+        *('calibration', 'data', 'decoding', 'inference', 'models', 'perception', 'prediction'),
+        'reporting',
         'simulation',
     },
     'training': {
@@ -50,12 +52,12 @@ ALLOWED_IMPORTS = {
         *('benchmark', 'data', 'evaluation', 'inference', 'models', 'reporting', 'training'),
     },
     'nodes': {
-        *('benchmark', 'data', 'decoding', 'evaluation', 'inference', 'perception'),
-        *('reporting', 'simulation'),
+        *('benchmark', 'calibration', 'data', 'decoding', 'evaluation', 'inference'),
+        *('perception', 'reporting', 'simulation'),
     },
     'commands': {
-        *('benchmark', 'data', 'decoding', 'evaluation', 'inference', 'models', 'prediction'),
-        *('reporting', 'reproduction', 'training'),
+        *('benchmark', 'calibration', 'data', 'decoding', 'evaluation', 'inference', 'models'),
+        *('prediction', 'reporting', 'reproduction', 'training'),
     },
     'cli': {'commands'},
 }

@@ -88,14 +88,29 @@ def _add_stereo_arguments(parser: argparse.ArgumentParser) -> None:
     stereo.add_argument(
         '--calibration',
         type=Path,
-        help='JSON or YAML: P_left and P_right (3x4) of rectified images, or K, D, R and t of '
-        'each eye',
+        nargs='+',
+        metavar='FILE',
+        help='one file of both eyes, or those of the left and of the right eye: JSON or YAML with '
+        'P_left and P_right (3x4) of rectified images, or K, D, R and t of each eye; ROS, OpenCV '
+        '(YAML, XML) and Kalibr as they write it',
     )
     stereo.add_argument(
         '--length-unit',
         default='auto',
         choices=('auto', 'm', 'mm'),
         help='of the calibration (default: auto, by the size of the baseline)',
+    )
+    stereo.add_argument(
+        '--baseline-mm',
+        default='1,40',
+        metavar='MIN,MAX',
+        help='distances of the eyes that the rig can have (default: %(default)s, an endoscope)',
+    )
+    stereo.add_argument(
+        '--rectified',
+        action='store_true',
+        help='the images are rectified, P of the calibration describes them (default: raw where '
+        'the calibration has K and D)',
     )
 
 
@@ -122,6 +137,9 @@ def _run_predict(arguments: argparse.Namespace) -> int:
 
 
 def _run_predict_stereo(arguments: argparse.Namespace) -> int:
+    from surgseg_ros.calibration.baseline import parse_limits
+    from surgseg_ros.calibration.files import ReadOptions
+    from surgseg_ros.calibration.files import StereoCalibrationFile
     from surgseg_ros.data.frame_source import FrameSource
     from surgseg_ros.prediction.stereo import predict_stereo
 
@@ -130,16 +148,19 @@ def _run_predict_stereo(arguments: argparse.Namespace) -> int:
         raise ValueError(f'predict --stereo needs {missing}')
     if arguments.input or arguments.crop != 'none' or arguments.mask_factor != 1:
         raise ValueError('--input, --crop and --mask-factor do not go with --stereo')
+    limits = parse_limits(arguments.baseline_mm)
+    options = ReadOptions(arguments.length_unit, limits, arguments.rectified)
+    calibration = StereoCalibrationFile(arguments.calibration, options)
     left, right = FrameSource(arguments.left), FrameSource(arguments.right)
     report = predict_stereo(
         left,
         right,
-        arguments.calibration,
+        calibration,
         arguments.output,
         load_segmenter(arguments),
         arguments.overlay,
-        arguments.length_unit,
     )
+    print(calibration.describe())
     print(f'{report.pairs} pairs, {report.instruments} located instruments in {arguments.output}')
     for what, names in (('no partner', report.unpaired), ('could not read', report.unreadable)):
         if names:

@@ -19,9 +19,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from surgseg_ros.calibration.stereo import StereoCalibration
 from surgseg_ros.data.image_files import size_of
 from surgseg_ros.perception.region import Region
-from surgseg_ros.perception.stereo_calibration import StereoCalibration
 
 NEIGHBOR_PX = 3
 """An edge so near to a pixel of another instrument is where that one covers, or may cover, it."""

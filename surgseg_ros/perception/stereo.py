@@ -18,12 +18,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from surgseg_ros.calibration.stereo import StereoCalibration
 from surgseg_ros.perception.disparity_fit import DisparityLine
 from surgseg_ros.perception.disparity_fit import fit_line
 from surgseg_ros.perception.disparity_fit import STRUCTURE_STD
 from surgseg_ros.perception.region import Region
 from surgseg_ros.perception.region import tip_covariance
-from surgseg_ros.perception.stereo_calibration import StereoCalibration
 from surgseg_ros.perception.stereo_matching import EyeView
 from surgseg_ros.perception.stereo_matching import match_instruments
 from surgseg_ros.perception.stereo_matching import MatchedPair

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from surgseg_ros.calibration.stereo import StereoCalibration
 from surgseg_ros.perception.disparity_fit import compare_edges
 from surgseg_ros.perception.disparity_fit import DisparityLine
 from surgseg_ros.perception.disparity_fit import EdgeDisparities
@@ -27,7 +28,6 @@ from surgseg_ros.perception.disparity_fit import fit_line
 from surgseg_ros.perception.region import Region
 from surgseg_ros.perception.silhouette import find_silhouette
 from surgseg_ros.perception.silhouette import Silhouette
-from surgseg_ros.perception.stereo_calibration import StereoCalibration
 
 MOTION_STD = 0.5
 """Share of the image motion between both eyes' stamps that stays unknown."""

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from surgseg_ros.calibration.files import StereoCalibrationFile
 from surgseg_ros.data.frame_source import FrameSource
 from surgseg_ros.data.image_files import size_of
 from surgseg_ros.data.image_files import write_image
@@ -41,9 +42,6 @@ from surgseg_ros.perception.region import Region
 from surgseg_ros.perception.stereo import locate_instruments
 from surgseg_ros.perception.stereo import StereoInstrument
 from surgseg_ros.perception.stereo import StereoPoint
-from surgseg_ros.perception.stereo_calibration import StereoCalibration
-from surgseg_ros.perception.stereo_calibration_file import AUTO_UNIT
-from surgseg_ros.perception.stereo_calibration_file import read_stereo_calibration
 from surgseg_ros.perception.stereo_matching import EyeView
 
 SUMMARY_NAME = 'stereo.json'
@@ -83,11 +81,10 @@ class _Eye:
 def predict_stereo(
     left: FrameSource,
     right: FrameSource,
-    calibration_file: Path,
+    calibration: StereoCalibrationFile,
     output: Path,
     segmenter: Segmenter,
     overlay: bool = False,
-    length_unit: str = AUTO_UNIT,
 ) -> StereoReport:
     """
     Segment pairs of images and find where the instruments are.
@@ -96,14 +93,12 @@ def predict_stereo(
     with ``overlay`` ``<stem>_stereo.jpg``; at the end ``stereo.json`` with all pairs. Files are
     paired by name, without the words left and right, or by order where no name fits.
 
-    :param length_unit: of the calibration: ``auto``, ``m`` or ``mm``
     :raises CalibrationError: if the calibration cannot be right
     :raises ValueError: if the images of a pair differ in size
     :raises OSError: if a result cannot be written
     """
     output.mkdir(parents=True, exist_ok=True)
     pairs, unpaired = _pair(left, right)
-    calibrations: dict[tuple[int, int], StereoCalibration] = {}
     records, unreadable = [], []
     for stem, left_image, right_image in tqdm(
         pairs, unit='pair', desc=left.path.name, file=sys.stderr, total=len(left)
@@ -117,10 +112,9 @@ def predict_stereo(
                 f'{stem}: the left image has {size[0]}x{size[1]} px, the right one '
                 '{}x{}; both eyes must have one size'.format(*size_of(right_image))
             )
-        if size not in calibrations:
-            calibrations[size] = read_stereo_calibration(calibration_file, size, length_unit)
+        fitted = calibration.for_images(size)
         eyes = _segment(segmenter, left_image, right_image)
-        found = locate_instruments(eyes['left'].view, eyes['right'].view, calibrations[size])
+        found = locate_instruments(eyes['left'].view, eyes['right'].view, fitted)
         records.append(_describe_pair(stem, size, eyes, found))
         _write_json(output / f'{stem}.json', records[-1])
         _write_pictures(output, stem, eyes, found, segmenter, overlay)

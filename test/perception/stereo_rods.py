@@ -20,10 +20,10 @@ from functools import cache
 import cv2
 import numpy as np
 
+from surgseg_ros.calibration.camera import CameraCalibration
+from surgseg_ros.calibration.stereo import StereoCalibration
 from surgseg_ros.data import get_label_set
 from surgseg_ros.perception.instruments import find_instruments
-from surgseg_ros.perception.stereo_calibration import CameraCalibration
-from surgseg_ros.perception.stereo_calibration import StereoCalibration
 from surgseg_ros.perception.stereo_matching import EyeView
 
 WIDTH, HEIGHT = 640, 512

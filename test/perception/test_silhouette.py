@@ -26,10 +26,10 @@ from stereo_rods import TYPES
 from stereo_rods import view_rods
 from stereo_rods import WIDTH
 
+from surgseg_ros.calibration.camera import CameraCalibration
+from surgseg_ros.calibration.stereo import StereoCalibration
 from surgseg_ros.perception.instruments import find_instruments
 from surgseg_ros.perception.silhouette import find_silhouette
-from surgseg_ros.perception.stereo_calibration import CameraCalibration
-from surgseg_ros.perception.stereo_calibration import StereoCalibration
 
 
 def draw(*boxes, class_ids=(1, 2)):

@@ -94,6 +94,13 @@ def test_a_bad_calibration_is_refused(pairs, red_checkpoint, capsys):
     (pairs / 'calibration.json').write_text(json.dumps(content))
     assert run(pairs, red_checkpoint) == 1
     assert 'swapped' in capsys.readouterr().err
+    assert not (pairs / 'out').exists()
+
+
+def test_how_the_calibration_was_understood_is_said(pairs, red_checkpoint, capsys):
+    assert run(pairs, red_checkpoint) == 0
+    said = capsys.readouterr().out
+    assert "calibration.json': P of rectified images, lengths in m, baseline 4.40 mm" in said
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,9 @@ from typing import TypeVar
 import numpy as np
 from tqdm import tqdm
 
+from surgseg_ros.calibration.camera import CameraCalibration
+from surgseg_ros.calibration.camera import EYES
+from surgseg_ros.calibration.stereo import StereoCalibration
 from surgseg_ros.data.label_sets import get_label_set
 from surgseg_ros.data.label_sets import LabelSet
 from surgseg_ros.evaluation.tracks.metrics import check_motmetrics
@@ -53,9 +56,6 @@ from surgseg_ros.perception.observations import observe_regions
 from surgseg_ros.perception.region import Region
 from surgseg_ros.perception.stereo import locate_instruments
 from surgseg_ros.perception.stereo import StereoInstrument
-from surgseg_ros.perception.stereo_calibration import CameraCalibration
-from surgseg_ros.perception.stereo_calibration import EYES
-from surgseg_ros.perception.stereo_calibration import StereoCalibration
 from surgseg_ros.perception.stereo_matching import EyeView
 from surgseg_ros.perception.stereo_matching import StereoOptions
 from surgseg_ros.perception.tracking import InstrumentTracker

@@ -21,6 +21,9 @@ import numpy as np
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
 
+from surgseg_ros.calibration.baseline import ENDOSCOPE
+from surgseg_ros.calibration.baseline import parse_limits
+from surgseg_ros.calibration.camera import CalibrationError
 from surgseg_ros.data.frame_source import FrameSourceError
 from surgseg_ros.nodes.cameras.publisher import CameraPublisher
 from surgseg_ros.nodes.cameras.recordings import EndOfRecording
@@ -34,7 +37,6 @@ from surgseg_ros.nodes.common.parameters import ParameterTable
 from surgseg_ros.nodes.common.running import NodeError
 from surgseg_ros.nodes.common.running import NodeFinished
 from surgseg_ros.nodes.messages.camera_info import camera_info_from_yaml
-from surgseg_ros.nodes.messages.camera_info import CameraInfoError
 
 DEFAULT_RATE_HZ = 30.0
 
@@ -65,10 +67,20 @@ PARAMETERS = (
         'right_frame_id', 'endoscope_right_optical_frame', 'frame_id of the right images.'
     ),
     NodeParameter(
-        'left_camera_info', '', 'Calibration YAML of the left camera; empty: no camera_info.'
+        'left_camera_info',
+        '',
+        'Calibration file of the left camera, or of both; empty: no camera_info.',
     ),
     NodeParameter(
-        'right_camera_info', '', 'Calibration YAML of the right camera; empty: no camera_info.'
+        'right_camera_info',
+        '',
+        'Calibration file of the right camera, or of both; empty: no camera_info.',
+    ),
+    NodeParameter(
+        'stereo_baseline_mm',
+        [ENDOSCOPE.low_mm, ENDOSCOPE.high_mm],
+        'Smallest and largest distance of the eyes that a calibration can have (mm).',
+        parse=parse_limits,
     ),
 )
 
@@ -96,7 +108,7 @@ class VideoPublisherNode(Node):
             self._frames = ReadAhead(play(recording, self._settings['loop']))
             first = self._frames.get()
             self._cameras = self._create_cameras(first)
-        except (FrameSourceError, CameraInfoError) as error:
+        except (FrameSourceError, CalibrationError) as error:
             raise NodeError(str(error)) from error
         rate_hz = self._settings['rate_hz'] or recording.rate_hz or DEFAULT_RATE_HZ
         self._first: StereoImages | None = first
@@ -130,13 +142,13 @@ class VideoPublisherNode(Node):
         if not path:
             return None
         height, width = image.shape[:2]
-        info = camera_info_from_yaml(path, eye, (width, height))
-        if (info.width, info.height) != (width, height):
-            raise CameraInfoError(
-                f"'{path}' calibrates {info.width}x{info.height} pixels but the {eye} images "
-                f'have {width}x{height}; give the calibration of this recording'
-            )
-        return info
+        return camera_info_from_yaml(
+            path,
+            eye,
+            (width, height),
+            self._settings['stereo_baseline_mm'],
+            lambda note: self.get_logger().info(f'{eye}/camera_info: {note}'),
+        )
 
     def _publish_next(self, frames: ReadAhead[StereoImages]) -> None:
         if self._first is not None and self._must_wait():

@@ -16,9 +16,9 @@
 
 from collections.abc import Iterator
 from collections.abc import Sequence
+from dataclasses import replace
 
 from builtin_interfaces.msg import Duration
-import cv2
 from geometry_msgs.msg import Point
 from geometry_msgs.msg import Pose
 from geometry_msgs.msg import Vector3
@@ -28,10 +28,12 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker
 from visualization_msgs.msg import MarkerArray
 
+from surgseg_ros.calibration.camera import CalibrationError
 from surgseg_ros.data.label_sets import LabelSet
 from surgseg_ros.msg import Instrument
 from surgseg_ros.msg import InstrumentArray
 from surgseg_ros.msg import StereoInstrument
+from surgseg_ros.nodes.messages.camera_info import calibration_of
 
 AXIS, CENTROID, TIP, NAME = 'axis', 'centroid', 'tip', 'name'
 """Namespaces of the markers: RViz can hide each of them."""
@@ -41,7 +43,6 @@ LIFETIME_S = 1
 
 _WHITE = (255, 255, 255)
 TIP_COLOR = (255, 0, 128)
-_OPENCV_MODELS = ('plumb_bob', 'rational_polynomial')
 
 # Sizes in pixels of a 640 pixels wide image, so that they look alike at every size and depth.
 _REFERENCE_WIDTH = 640
@@ -99,13 +100,15 @@ class _Plane:
     def __init__(self, array: InstrumentArray, camera_info: CameraInfo, depth_m: float) -> None:
         _check(array, camera_info)
         self._depth = depth_m
-        self._camera = np.array(camera_info.k).reshape(3, 3)
-        self._distortion = np.array(camera_info.d)
-        self._rectification: np.ndarray | None = None
-        self._projection: np.ndarray = self._camera
-        if camera_info.p[0] > 0:
-            self._rectification = np.array(camera_info.r).reshape(3, 3)
-            self._projection = np.array(camera_info.p).reshape(3, 4)[:, :3]
+        try:
+            camera = calibration_of(camera_info)
+        except CalibrationError as error:
+            raise UnusableCameraInfoError(str(error)) from error
+        if camera_info.p[0] <= 0:
+            plain = np.column_stack((camera.camera_matrix, np.zeros(3)))
+            camera = replace(camera, rectification=np.eye(3), projection=plain)
+        self._camera = camera
+        self._projection = camera.projection
         self._pixel = array.image_width / _REFERENCE_WIDTH
 
     def length(self, pixels: float) -> float:
@@ -118,11 +121,9 @@ class _Plane:
 
     def point(self, x: float, y: float) -> Point:
         """Return the point in m that is seen at a pixel."""
-        pixel = np.array([[x, y]])
-        if self._distortion.any():
-            pixel = cv2.undistortPoints(
-                pixel, self._camera, self._distortion, R=self._rectification, P=self._projection
-            ).reshape(1, 2)
+        pixel = np.array([[x, y]], float)
+        if np.any(self._camera.distortion):
+            pixel = self._camera.rectify(pixel)
         focal = self._projection[[0, 1], [0, 1]]
         x, y = ((pixel[0] - self._projection[:2, 2]) / focal * self._depth).tolist()
         return Point(x=x, y=y, z=self._depth)
@@ -142,11 +143,6 @@ def _check(array: InstrumentArray, camera_info: CameraInfo) -> None:
                 *calibrated_size, *image_size
             )
             + 'let the camera driver publish the camera_info of these images'
-        )
-    if any(camera_info.d) and camera_info.distortion_model not in _OPENCV_MODELS:
-        raise UnusableCameraInfoError(
-            f"distortion model '{camera_info.distortion_model}' is not supported; calibrate with "
-            f'{" or ".join(_OPENCV_MODELS)}, or give rectified images'
         )
 
 

@@ -16,6 +16,8 @@
 
 import re
 
+from surgseg_ros.calibration.baseline import ENDOSCOPE
+from surgseg_ros.calibration.baseline import parse_limits
 from surgseg_ros.decoding.bit_depth import WHOLE_RANGE
 from surgseg_ros.inference.backend_selection import AUTO
 from surgseg_ros.inference.backends import BACKENDS
@@ -276,6 +278,13 @@ _STEREO = (
         '"rect" in it.',
         Change.ALWAYS,
         choices=(AUTO, RAW, RECTIFIED),
+    ),
+    NodeParameter(
+        'stereo_baseline_mm',
+        [ENDOSCOPE.low_mm, ENDOSCOPE.high_mm],
+        'Smallest and largest distance of the eyes that a calibration can have (mm).',
+        Change.ALWAYS,
+        parse=parse_limits,
     ),
     NodeParameter(
         'stereo_calibration_std_px',

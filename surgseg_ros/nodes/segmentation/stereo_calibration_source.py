@@ -19,10 +19,13 @@ from collections.abc import Mapping
 import numpy as np
 from sensor_msgs.msg import CameraInfo
 
-from surgseg_ros.perception.stereo_calibration import CalibrationError
-from surgseg_ros.perception.stereo_calibration import CameraCalibration
-from surgseg_ros.perception.stereo_calibration import EYES
-from surgseg_ros.perception.stereo_calibration import StereoCalibration
+from surgseg_ros.calibration.baseline import BaselineLimits
+from surgseg_ros.calibration.baseline import ENDOSCOPE
+from surgseg_ros.calibration.camera import CalibrationError
+from surgseg_ros.calibration.camera import CameraCalibration
+from surgseg_ros.calibration.camera import EYES
+from surgseg_ros.calibration.stereo import StereoCalibration
+from surgseg_ros.nodes.messages.camera_info import calibration_of
 
 
 class StereoCalibrationSource:
@@ -37,6 +40,7 @@ class StereoCalibrationSource:
         infos: Mapping[str, CameraInfo],
         image_size: tuple[int, int],
         are_rectified: bool,
+        limits: BaselineLimits = ENDOSCOPE,
     ) -> StereoCalibration:
         """
         Return the calibration; equal messages are looked at once.
@@ -44,11 +48,13 @@ class StereoCalibrationSource:
         :param infos: of both eyes
         :param image_size: (width, height) of both images in px
         :param are_rectified: whether the images are, so that P alone describes them
+        :param limits: what the baseline can be
         :raises CalibrationError: if it cannot be right; the message says why
         """
-        known = (image_size, are_rectified, *(_content(infos[eye]) for eye in EYES))
+        known = (image_size, are_rectified, limits, *(_content(infos[eye]) for eye in EYES))
         if known != self._known:
-            self._known, self._result = known, _make(infos, image_size, are_rectified)
+            self._known = known
+            self._result = _make(infos, image_size, are_rectified, limits)
         assert self._result is not None
         if isinstance(self._result, CalibrationError):
             raise self._result
@@ -61,14 +67,18 @@ def _content(info: CameraInfo) -> tuple[object, ...]:
 
 
 def _make(
-    infos: Mapping[str, CameraInfo], image_size: tuple[int, int], are_rectified: bool
+    infos: Mapping[str, CameraInfo],
+    image_size: tuple[int, int],
+    are_rectified: bool,
+    limits: BaselineLimits,
 ) -> StereoCalibration | CalibrationError:
     try:
-        return StereoCalibration(
-            *(_make_camera(eye, infos[eye], image_size, are_rectified) for eye in EYES)
-        )
+        left, right = (_make_camera(eye, infos[eye], image_size, are_rectified) for eye in EYES)
+        calibration = StereoCalibration(left, right, limits)
+        calibration.check_image_size(image_size)
     except CalibrationError as error:
         return error
+    return calibration
 
 
 def _make_camera(
@@ -80,13 +90,9 @@ def _make_camera(
             f'{image_size[0]}x{image_size[1]} px; let the camera driver publish the camera_info '
             'of these images'
         )
-    projection = np.asarray(info.p, float).reshape(3, 4)
     if is_rectified:
-        return CameraCalibration.of_rectified_image(projection)
-    return CameraCalibration(
-        np.asarray(info.k, float).reshape(3, 3),
-        np.asarray(info.d, float),
-        np.asarray(info.r, float).reshape(3, 3),
-        projection,
-        info.distortion_model if len(info.d) else 'plumb_bob',
-    )
+        return CameraCalibration.of_rectified_image(np.reshape(info.p, (3, 4)))
+    try:
+        return calibration_of(info)
+    except CalibrationError as error:
+        raise CalibrationError(f'{eye}/camera_info: {error}') from error

@@ -21,6 +21,9 @@ import time
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode
 
+from surgseg_ros.calibration.camera import CalibrationError
+from surgseg_ros.calibration.camera import EYES
+from surgseg_ros.calibration.stereo import StereoCalibration
 from surgseg_ros.data.image_files import size_of
 from surgseg_ros.msg import StereoInstrumentArray
 from surgseg_ros.nodes.common.parameters import ParameterTable
@@ -37,9 +40,6 @@ from surgseg_ros.nodes.segmentation.stereo_outputs import StereoOutputs
 from surgseg_ros.nodes.segmentation.stereo_statistics import StereoStatistics
 from surgseg_ros.perception.image_motion import ImageMotion
 from surgseg_ros.perception.stereo import locate_instruments
-from surgseg_ros.perception.stereo_calibration import CalibrationError
-from surgseg_ros.perception.stereo_calibration import EYES
-from surgseg_ros.perception.stereo_calibration import StereoCalibration
 from surgseg_ros.perception.stereo_matching import EyeView
 from surgseg_ros.perception.stereo_matching import StereoOptions
 
@@ -169,7 +169,8 @@ class StereoStage:
                 'the images of the left eye have {}x{} px, those of the right eye {}x{}; both '
                 'must have one size'.format(*sizes[0], *sizes[1])
             )
-        return self._calibrations.find(known, sizes[0], self._are_rectified())
+        limits = self._parameters['stereo_baseline_mm']
+        return self._calibrations.find(known, sizes[0], self._are_rectified(), limits)
 
     def _are_rectified(self) -> bool:
         kind = self._parameters['stereo_images']

@@ -20,8 +20,10 @@ import pytest
 
 pytest.importorskip('sensor_msgs')
 
+from surgseg_ros.calibration.baseline import BaselineLimits
+from surgseg_ros.calibration.camera import CalibrationError
+from surgseg_ros.nodes.messages.camera_info import calibration_of
 from surgseg_ros.nodes.messages.camera_info import camera_info_from_yaml
-from surgseg_ros.nodes.messages.camera_info import CameraInfoError
 from surgseg_ros.nodes.messages.camera_info import make_camera_info
 
 ROS_YAML = textwrap.dedent("""\
@@ -79,29 +81,37 @@ def test_ros_calibration_is_read_completely(tmp_path):
 @pytest.mark.parametrize(
     ('old', 'new', 'reason'),
     [
-        ('image_width: 640', '', "'image_width' must be a positive integer"),
-        ('image_height: 480', 'image_height: tall', "'image_height' must be"),
-        ('camera_matrix', 'matrix', "'camera_matrix' needs a list"),
-        ('227.2, 0, 0, 1]', '227.2, 0, 0]', "'camera_matrix' needs 9 numbers, got 8"),
-        ('[-0.3', '[far', "'distortion_coefficients' needs a list of numbers"),
-        ('camera_name: endoscope/left', 'camera_name: [', 'not valid YAML'),
+        ('image_width: 640', '', 'width and height of the images belong together'),
+        ('image_width: 640', 'image_width: 0', "'image_width' must be a positive integer"),
+        ('image_height: 480', 'image_height: tall', 'image_height must be numbers'),
+        ('227.2, 0, 0, 1]', '227.2, 0, 0]', 'camera_matrix is said to be 3x3 but has 8 numbers'),
+        ('[-0.3', '[far', "distortion_coefficients must be numbers, 'far' is none"),
+        ('cols: 8', 'cols: 5', 'distortion_coefficients is said to be 1x5 but has 8 numbers'),
+        (
+            'distortion_coefficients',
+            'distortion_coefficents',
+            'D, the distortion coefficients, is',
+        ),
+        ('rational_polynomial', 'division', "unknown distortion model 'division'"),
+        ('-2.1, 0, 417.9', '-2.1e6, 0, 417.9', 'neither in m nor in mm'),
+        ('camera_name: endoscope/left', 'camera_name: [', 'no valid JSON, YAML or XML'),
     ],
 )
 def test_incomplete_calibrations_are_explained(tmp_path, old, new, reason):
     path = write(tmp_path / 'left.yaml', ROS_YAML.replace(old, new))
-    with pytest.raises(CameraInfoError, match='left.yaml') as caught:
+    with pytest.raises(CalibrationError, match='left.yaml') as caught:
         camera_info_from_yaml(path)
     assert reason in str(caught.value)
 
 
 def test_a_missing_file_is_named():
-    with pytest.raises(CameraInfoError, match='/nowhere/left.yaml'):
+    with pytest.raises(CalibrationError, match='/nowhere/left.yaml'):
         camera_info_from_yaml('/nowhere/left.yaml')
 
 
-@pytest.mark.parametrize('text', ['', 'just words', '- 1\n- 2\n'])
+@pytest.mark.parametrize('text', ['', 'just words', '- 1\n- 2\n', 'fps: 30'])
 def test_other_yaml_is_refused(tmp_path, text):
-    with pytest.raises(CameraInfoError, match='no camera calibration'):
+    with pytest.raises(CalibrationError, match='holds no calibration|is empty'):
         camera_info_from_yaml(write(tmp_path / 'other.yaml', text))
 
 
@@ -134,14 +144,51 @@ def test_opencv_stereo_calibration_gives_meters(stereo_file, eye, baseline_m):
 
 
 def test_opencv_calibration_needs_the_image_size(stereo_file):
-    with pytest.raises(CameraInfoError, match='image_size'):
+    with pytest.raises(CalibrationError, match='image_size'):
         camera_info_from_yaml(stereo_file)
 
 
 def test_opencv_calibration_must_be_complete(stereo_file):
     stereo_file.write_text(stereo_file.read_text().replace('D2:', 'D3:'))
-    with pytest.raises(CameraInfoError, match='lacks D2'):
+    with pytest.raises(CalibrationError, match='D, the distortion coefficients, is missing of 2'):
         camera_info_from_yaml(stereo_file, image_size=(1280, 1024))
+
+
+@pytest.mark.parametrize(
+    ('said', 'count', 'published'),
+    [
+        ('distortion_model: plumb_bob', 8, 'rational_polynomial'),
+        ('distortion_model: rational_polynomial', 5, 'plumb_bob'),
+        ('camera_model: fisheye', 4, 'equidistant'),
+        ('distortion_model: equidistant', 4, 'equidistant'),
+        ('', 14, 'rational_polynomial'),
+    ],
+)
+def test_the_model_is_that_of_the_coefficients(tmp_path, said, count, published):
+    coefficients = [0.1] * count
+    text = ROS_YAML.replace('distortion_model: rational_polynomial', said)
+    text = text.replace('cols: 8', f'cols: {count}')
+    text = text.replace('[-0.3, 0.11, 0.001, -0.002, 0.5, 0.1, 0.2, 0.3]', str(coefficients))
+    info = camera_info_from_yaml(write(tmp_path / 'left.yaml', text))
+    assert (info.distortion_model, list(info.d)) == (published, coefficients)
+    assert calibration_of(info).distortion_model == published
+
+
+def test_images_of_another_size_are_scaled_and_it_is_reported(tmp_path):
+    notes = []
+    path = write(tmp_path / 'left.yaml', ROS_YAML)
+    info = camera_info_from_yaml(path, image_size=(320, 240), report=notes.append)
+    assert (info.width, info.height, info.k[0], info.p[3]) == (320, 240, 215.1, -1.05)
+    assert info.k[2] == pytest.approx((306.7 + 0.5) / 2 - 0.5)
+    assert 'scaled from 640x480 to 320x240 px' in notes[0]
+    with pytest.raises(CalibrationError, match='left.yaml.*640x480 px.*640x360 px, another'):
+        camera_info_from_yaml(path, image_size=(640, 360))
+
+
+def test_another_rig_needs_other_limits(stereo_file):
+    limits = BaselineLimits(2.0, 4.0)
+    with pytest.raises(CalibrationError, match='4.4, neither in m nor in mm within 2 to 4 mm'):
+        camera_info_from_yaml(stereo_file, 'left', (1280, 1024), limits)
 
 
 def test_unknown_eye_is_refused(stereo_file):

@@ -187,6 +187,17 @@ def test_a_camera_info_without_rays_is_refused_with_the_reason():
     of_other_size = camera_info()
     of_other_size.width = 1280
     assert '1280x512 px, the image has 640x512 px' in refused(of_other_size)
-    fisheye = camera_info(distortion=DISTORTION)
-    fisheye.distortion_model = 'equidistant'
-    assert "'equidistant' is not supported" in refused(fisheye)
+    unknown = camera_info(distortion=DISTORTION)
+    unknown.distortion_model = 'fov'
+    assert "unknown distortion model 'fov'" in refused(unknown)
+
+
+def test_fisheye_pixels_become_the_rays_that_cause_them():
+    distortion = (0.175, -0.03, 0.0004, -0.0007)
+    info = camera_info(distortion=distortion)
+    info.distortion_model = 'equidistant'
+    center = draw(instrument(), info=info)['centroid', -1].pose.position
+    camera, origin = np.array(info.k).reshape(3, 3), np.zeros(3)
+    point = np.array([[xyz(center)]])
+    seen, _ = cv2.fisheye.projectPoints(point, origin, origin, camera, np.array(distortion))
+    assert seen.ravel() == pytest.approx((410, 198), abs=1e-3)

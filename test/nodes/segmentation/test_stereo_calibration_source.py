@@ -20,13 +20,15 @@ import pytest
 
 pytest.importorskip('rclpy')
 
+from surgseg_ros.calibration.baseline import BaselineLimits
+from surgseg_ros.calibration.camera import CalibrationError
 from surgseg_ros.nodes.messages.camera_info import make_camera_info
 from surgseg_ros.nodes.segmentation.stereo_calibration_source import StereoCalibrationSource
-from surgseg_ros.perception.stereo_calibration import CalibrationError
 
 SIZE = (640, 512)
 FX, FY, CX, CY, BASELINE = 500.0, 520.0, 310.0, 250.0, 0.0044
 DISTORTION = (-0.3, 0.1, 0.002, -0.001, 0.0)
+FISHEYE = (0.175, -0.03, 0.0004, -0.0007)
 PIXELS = np.array([(60.0, 40.0), (310.0, 250.0), (600.0, 480.0)])
 
 
@@ -103,6 +105,57 @@ def test_without_distortion_its_model_does_not_matter():
         info.distortion_model = ''
     found = find(infos, are_rectified=False)
     np.testing.assert_allclose(found.rectify('right', PIXELS), PIXELS)
+
+
+def test_fisheye_pixels_lie_on_the_rays_that_cause_them():
+    infos = make_infos(distortion=FISHEYE)
+    for info in infos.values():
+        info.distortion_model = 'equidistant'
+    x, y = find(infos, are_rectified=False).rectify('left', PIXELS).T
+    rays = np.column_stack(((x - CX) / FX, (y - CY) / FY, np.ones(len(x))))
+    camera = np.array([[FX, 0, CX], [0, FY, CY], [0, 0, 1]])
+    origin = np.zeros(3)
+    seen, _ = cv2.fisheye.projectPoints(rays[:, None], origin, origin, camera, np.array(FISHEYE))
+    np.testing.assert_allclose(seen[:, 0], PIXELS, atol=1e-3)
+
+
+def test_the_number_of_coefficients_decides_about_polynomials():
+    found = find(make_infos(distortion=(*DISTORTION, 0.02, 0.01, 0.0)), are_rectified=False)
+    assert found.cameras['left'].distortion_model == 'rational_polynomial'
+
+
+@pytest.mark.parametrize(
+    ('model', 'distortion', 'message'),
+    [
+        ('fov', DISTORTION, "left/camera_info: unknown distortion model 'fov'"),
+        ('equidistant', DISTORTION, "'equidistant' has 4 coefficients, D has 5"),
+        ('plumb_bob', DISTORTION[:3], '4, 5, 8, 12 or 14 coefficients'),
+    ],
+)
+def test_what_is_not_known_of_raw_images_is_refused_by_name(model, distortion, message):
+    infos = make_infos(distortion=distortion)
+    for info in infos.values():
+        info.distortion_model = model
+    with pytest.raises(CalibrationError, match=message):
+        find(infos, are_rectified=False)
+
+
+def test_other_rigs_need_other_limits():
+    infos = make_infos()
+    infos['right'].p[3] *= 20
+    with pytest.raises(CalibrationError, match='88 mm.*stereo_baseline_mm'):
+        find(infos)
+    wide = BaselineLimits(20, 200)
+    found = StereoCalibrationSource().find(infos, SIZE, are_rectified=True, limits=wide)
+    assert found.baseline == pytest.approx(20 * BASELINE)
+
+
+def test_a_calibration_of_other_images_is_noticed_by_its_middle():
+    infos = make_infos()
+    for info in infos.values():
+        info.width, info.height = 1280, 1024
+    with pytest.raises(CalibrationError, match='P of the left eye.*middle of images of 1280x1024'):
+        find(infos, image_size=(1280, 1024))
 
 
 @pytest.mark.parametrize('eye', ['left', 'right'])

@@ -16,27 +16,29 @@
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 import pytest
+from raw_pair import DISTORTIONS
+from raw_pair import IMAGE_SIZE
+from raw_pair import locate
+from raw_pair import MATRICES
+from raw_pair import POINTS
+from raw_pair import ROTATION
+from raw_pair import see as see_raw
+from raw_pair import TRANSLATION
 from stereo_rods import BASELINE
 from stereo_rods import CENTER
 from stereo_rods import FOCAL
 from stereo_rods import projections
 from stereo_rods import rod_calibration
 
-from surgseg_ros.perception.stereo_calibration import CalibrationError
-from surgseg_ros.perception.stereo_calibration import CameraCalibration
-from surgseg_ros.perception.stereo_calibration import StereoCalibration
+from surgseg_ros.calibration.baseline import BaselineLimits
+from surgseg_ros.calibration.camera import CalibrationError
+from surgseg_ros.calibration.camera import CameraCalibration
+from surgseg_ros.calibration.stereo import StereoCalibration
 
-POINTS = np.array([[0.01, -0.02, 0.08], [-0.03, 0.02, 0.12], [0.0, 0.0, 0.05]])
-MATRICES = [
-    np.array([[815.0, 0, 560], [0, 819, 308], [0, 0, 1]]),
-    np.array([[825.0, 0, 477], [0, 829, 304], [0, 0, 1]]),
-]
-DISTORTIONS = [np.array([-0.33, 0.42, 0.001, -0.002, 0.0]), np.array([-0.36, 0.5, 0.0, 0.001, 0])]
-ROTATION, _ = cv2.Rodrigues(np.array([0.01, -0.008, 0.005]))
-TRANSLATION = np.array([-0.0055, 0.0001, 0.0002])
+FISHEYE = [np.array([0.02, -0.01, 0.003, 0.0]), np.array([0.175, -0.03, 0.0004, -0.0007])]
+RATIONAL = [np.array([-0.3, 0.1, 0.001, 0.0, 0.02, 0.05, 0.02, 0.01]), np.zeros(8)]
 
 
 def rectified(**changes):
@@ -52,30 +54,30 @@ def see(calibration, points):
     return np.column_stack((x, y)), calibration.disparity_at(turned[:, 2])
 
 
-def raw_pair():
-    return StereoCalibration.from_raw_pair(
-        tuple(MATRICES), tuple(DISTORTIONS), ROTATION, TRANSLATION, (960, 540)
-    )
+def raw_pair(distortions=DISTORTIONS, **changes):
+    options = {'rotation': ROTATION, 'translation': TRANSLATION, 'image_size': IMAGE_SIZE}
+    return StereoCalibration.from_raw_pair(MATRICES, distortions, **options | changes)
 
 
-def test_points_of_raw_images_come_back():
-    calibration = raw_pair()
-    right_points = POINTS @ ROTATION.T + TRANSLATION
-    pixels = [
-        cv2.projectPoints(points, np.zeros(3), np.zeros(3), matrix, distortion)[0][:, 0]
-        for points, matrix, distortion in zip(
-            (POINTS, right_points), MATRICES, DISTORTIONS, strict=True
-        )
-    ]
-    left, right = (
-        calibration.rectify(eye, pixel)
-        for eye, pixel in zip(('left', 'right'), pixels, strict=True)
-    )
-    np.testing.assert_allclose(left[:, 1], right[:, 1], atol=1e-3)
-    for pixel, disparity, expected in zip(left, left[:, 0] - right[:, 0], POINTS, strict=True):
-        point, _ = calibration.triangulate(pixel, disparity, np.eye(3))
-        np.testing.assert_allclose(point, expected, atol=1e-6)
-    np.testing.assert_allclose(calibration.unrectify('right', right), pixels[1], atol=1e-2)
+@pytest.mark.parametrize(
+    ('model', 'distortions'),
+    [('plumb_bob', DISTORTIONS), ('rational_polynomial', RATIONAL), ('equidistant', FISHEYE)],
+)
+def test_points_of_raw_images_come_back(model, distortions):
+    calibration = raw_pair(distortions, distortion_models=(model, model))
+    pixels = see_raw(distortions=distortions, is_fisheye=model == 'equidistant')
+    np.testing.assert_allclose(locate(calibration, pixels), POINTS, atol=2e-6)
+    for eye, seen in zip(('left', 'right'), pixels, strict=True):
+        there_and_back = calibration.unrectify(eye, calibration.rectify(eye, seen))
+        np.testing.assert_allclose(there_and_back, seen, atol=1e-2)
+
+
+def test_eyes_may_have_different_models():
+    models = ('plumb_bob', 'equidistant')
+    calibration = raw_pair([DISTORTIONS[0], FISHEYE[1]], distortion_models=models)
+    left = see_raw()[0]
+    right = see_raw(distortions=FISHEYE, is_fisheye=True)[1]
+    np.testing.assert_allclose(locate(calibration, [left, right]), POINTS, atol=2e-6)
 
 
 def test_the_principal_points_of_both_eyes_may_differ():
@@ -115,6 +117,10 @@ def test_the_covariance_is_that_of_noisy_pixels(calibration):
         ({'projection': projections()[1] * [[1, 1, 1, -1]] * np.ones((3, 1))}, 'swapped'),
         ({'projection': projections()[1] * [[1, 1, 1, 1000]] * np.ones((3, 1))}, 'millimeters'),
         ({'projection': projections()[1] + [[0] * 4, [0, 0, 30, 0], [0] * 4]}, 'rectified pair'),
+        ({'projection': projections()[1] * [[2, 1, 1, 2]] * np.ones((3, 1))}, 'rectified pair'),
+        ({'projection': np.array(projections()[1])[:, [0, 1, 3, 2]]}, 'last row of P'),
+        ({'rectification': np.diag([1.0, 1.0, -1.0])}, 'mirror'),
+        ({'camera_matrix': projections()[0][:, :3].T}, 'K of the right eye is transposed'),
         (
             {'projection': projections()[0] + [[0] * 4, [0, 0, 0, -2.3], [0] * 4]},
             'above the other',
@@ -133,20 +139,36 @@ def test_swapped_eyes_are_refused():
 
 
 @pytest.mark.parametrize(
-    ('translation', 'message'),
+    ('change', 'message'),
     [
-        (-TRANSLATION, 'swapped'),
-        (TRANSLATION * np.nan, 'finite'),
-        (np.zeros(3), 'baseline is zero'),
-        (np.array([0.0, -0.005, 0.0]), 'above'),
-        (TRANSLATION * 1000, 'millimeters'),
+        ({'translation': -TRANSLATION}, 'swapped'),
+        ({'translation': TRANSLATION * np.nan}, 'finite'),
+        ({'translation': np.zeros(3)}, 'baseline is zero'),
+        ({'translation': np.array([0.0, -0.005, 0.0])}, 'above'),
+        ({'translation': np.array([-0.001, 0.0, 0.005])}, 'behind'),
+        ({'translation': TRANSLATION * 1000}, 'millimeters'),
+        ({'translation': TRANSLATION / 1000}, 'meters'),
+        ({'translation': TRANSLATION * 10}, '1 to 40 mm can be right'),
+        ({'rotation': ROTATION * 1.1}, 'R is no rotation'),
+        ({'rotation': np.diag([1.0, -1.0, -1.0])}, 'turns by 180 degrees'),
+        ({'rotation': np.diag([1.0, -1.0, 1.0])}, 'mirror'),
     ],
 )
-def test_raw_pairs_are_checked_too(translation, message):
+def test_raw_pairs_are_checked_too(change, message):
     with pytest.raises(CalibrationError, match=message):
-        StereoCalibration.from_raw_pair(
-            tuple(MATRICES), tuple(DISTORTIONS), ROTATION, translation, (960, 540)
-        )
+        raw_pair(**change)
+
+
+def test_another_rig_has_other_limits():
+    wide = raw_pair(translation=TRANSLATION * 10, limits=BaselineLimits(20, 200))
+    assert wide.baseline == pytest.approx(0.055, rel=1e-2)
+
+
+@pytest.mark.parametrize('size', [(1920, 1080), (480, 270), (640, 1080)])
+def test_images_of_another_size_are_refused_by_the_principal_point(size):
+    raw_pair().check_image_size(IMAGE_SIZE)
+    with pytest.raises(CalibrationError, match='K of the left eye.*middle of images'):
+        raw_pair().check_image_size(size)
 
 
 def test_depth_and_disparity():
