@@ -159,7 +159,9 @@ def read_size(entry: Entry) -> tuple[int, int]:
     """
     numbers = read_vector(entry)
     if len(numbers) != 2:
-        raise CalibrationError(f'{entry.name} needs width and height, got {len(numbers)} numbers')
+        raise CalibrationError(
+            f'{entry.name} needs 2 numbers, width and height, got {len(numbers)}; correct it'
+        )
     return _positive_integer(entry.name, numbers[0]), _positive_integer(entry.name, numbers[1])
 
 

@@ -55,6 +55,8 @@ MODEL = (
 )
 FISHEYE_SWITCH = ('fisheyemodel', 'fisheye', 'isfisheye', 'usefisheye')
 SIZE = ('imagesize', 'resolution', 'imageresolution', 'imgsize', 'size')
+SHAPE = ('imageshape', 'imgshape')
+"""Of an array: height before width."""
 WIDTH, HEIGHT = ('imagewidth', 'width', 'imgwidth'), ('imageheight', 'height', 'imgheight')
 KALIBR_POSE = ('tcncnm1',)
 
@@ -210,9 +212,18 @@ def find_size(own: Entries, shared: Entries) -> tuple[int, int] | None:
 
 
 def _find_sizes(entries: Entries) -> Iterator[tuple[int, int]]:
-    size = entries.find(*SIZE)
-    if size is not None and not isinstance(size.value, dict):
+    group, size, shape = entries.child(*SIZE), entries.find(*SIZE), entries.find(*SHAPE)
+    if group is not None:
+        yield from _find_sizes(group)
+    elif size is not None:
         yield read_size(size)
+    if shape is not None:
+        height, width = read_size(shape)
+        yield width, height
+    yield from _find_sides(entries)
+
+
+def _find_sides(entries: Entries) -> Iterator[tuple[int, int]]:
     width, height = entries.find(*WIDTH), entries.find(*HEIGHT)
     if width is not None and height is not None:
         yield read_count(width), read_count(height)

@@ -31,6 +31,9 @@ from surgseg_ros.calibration.camera import CalibrationError
 MAX_BYTES = 2**20
 """A calibration is a page of numbers; with all corners of a board it stays below this."""
 KINDS = 'JSON, YAML, or the XML or YAML of OpenCV'
+_REMEDY = 'give one in a format of docs/inputs.md'
+_WRAPPED = {'rectified_pair', 'left', 'right', 'Left', 'Right'}
+"""Entries that mean something although they are the only one."""
 _UTF_16 = (b'\xff\xfe', b'\xfe\xff')
 _YAML_LOADER: Any = getattr(yaml, 'CBaseLoader', yaml.BaseLoader)
 
@@ -50,10 +53,20 @@ def read_mapping(path: Path) -> Mapping[str, Any]:
         content = _parse(text)
     except (ValueError, RecursionError, yaml.YAMLError, ElementTree.ParseError) as error:
         raise CalibrationError(
-            f"'{path}' is no valid JSON, YAML or XML: {' '.join(str(error).split())}"
+            f"'{path}' is no valid JSON, YAML or XML ({' '.join(str(error).split())}); {_REMEDY}"
         ) from error
     if not isinstance(content, Mapping):
-        raise CalibrationError(f"'{path}' holds no calibration: it has no names of entries")
+        raise CalibrationError(
+            f"'{path}' holds no calibration: it has no names of entries; {_REMEDY}"
+        )
+    return _unwrap(content)
+
+
+def _unwrap(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what is in the only entry, such as ``calibration`` or the ``cam0`` of one camera."""
+    for name, value in content.items():
+        if len(content) == 1 and isinstance(value, Mapping) and name not in _WRAPPED:
+            return value
     return content
 
 

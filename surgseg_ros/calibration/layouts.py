@@ -135,15 +135,11 @@ def _find_eyes(entries: Entries) -> list[Entries]:
     """
     if is_of_one_camera(entries):
         return [entries]
-    only: list[Entries] = []
     for names in EYE_MAPPINGS:
         eyes = [eye for name in names if (eye := entries.child(name)) is not None]
         if len(eyes) == len(EYES):
             _refuse_third_camera(entries, names[1])
             return eyes
-        only = only or eyes
-    if only:
-        return only
     incomplete = None
     for marks in EYE_MARKS:
         eyes = [entries.marked(mark) for mark in marks]

@@ -73,7 +73,8 @@ def check_rotation(name: str, matrix: np.ndarray) -> None:
     """
     _check_shape(name, matrix, (3, 3))
     check_finite(name, matrix)
-    if not np.allclose(matrix @ matrix.T, np.eye(3), atol=ROTATION_TOLERANCE):
+    is_small = np.abs(matrix).max() < 1 + ROTATION_TOLERANCE  # no product overflows
+    if not is_small or not np.allclose(matrix @ matrix.T, np.eye(3), atol=ROTATION_TOLERANCE):
         raise CalibrationError(
             f'{name} is no rotation (its product with its transpose is not the identity); '
             'calibrate again, or correct the entry'

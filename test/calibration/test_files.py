@@ -153,6 +153,7 @@ RAW_PAIRS = {
         'D_left': [f'{value:e}' for value in D[0]],
     },
     'nested': {'left': {'K': K[0], 'D': D[0]}, 'right': {'K': K[1], 'D': D[1], 'R': R, 't': T}},
+    'in one entry': {'calibration': FLAT},
     'pose beside': {
         'left': {'K': K[0], 'D': D[0]}, 'right': {'K': K[1], 'D': D[1]}, 'R': R, 't': T
     },
@@ -253,6 +254,8 @@ def test_kalibr(tmp_path):
     np.testing.assert_allclose(locate(calibration, pixels), POINTS, atol=2e-6)
     for model in ({'distortion_model': 'fov'}, {'camera_model': 'omni'}):
         assert next(iter(model.values())) in refused(tmp_path, camchain(**model))
+    only = read_eye(write(tmp_path / 'cam0.yaml', {'cam0': kalibr_camera(0)}))
+    np.testing.assert_array_equal(only.camera.camera_matrix, MATRICES[0])
     three = camchain() | {'cam2': kalibr_camera(1)}
     assert 'more than two cameras' in refused(tmp_path, three)
 
@@ -275,6 +278,13 @@ def test_images_of_another_size_are_scaled_and_it_is_said(tmp_path):
     found = StereoCalibrationFile([write(tmp_path / 'large.json', FLAT | large)])
     np.testing.assert_allclose(locate(found.for_images(IMAGE_SIZE), see()), POINTS, atol=2e-6)
     assert 'scaled from 1920x1080 to 960x540 px' in found.describe()
+    for name, value in (
+        ('image_size', {'width': 1920, 'height': 1080}),
+        ('image_shape', [1080, 1920]),
+        ('resolution', '1920 1080'),
+    ):
+        sized = without(FLAT | large, 'image_width', 'image_height') | {name: value}
+        assert read(tmp_path, sized).fx == pytest.approx(found.for_images(IMAGE_SIZE).fx)
     for size, words in (((960, 600), 'another aspect'), ((1080, 1920), 'exchanged')):
         with pytest.raises(CalibrationError, match=f'large.json.*1920x1080.*{words}'):
             found.for_images(size)
