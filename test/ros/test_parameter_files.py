@@ -40,6 +40,7 @@ VALUE_FIELDS = {
     ParameterType.PARAMETER_DOUBLE: 'double_value',
     ParameterType.PARAMETER_STRING: 'string_value',
     ParameterType.PARAMETER_INTEGER_ARRAY: 'integer_array_value',
+    ParameterType.PARAMETER_DOUBLE_ARRAY: 'double_array_value',
     ParameterType.PARAMETER_STRING_ARRAY: 'string_array_value',
 }
 
