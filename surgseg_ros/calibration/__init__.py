@@ -16,7 +16,8 @@
 What is known of the cameras, without ROS: read from files, checked, used for points.
 
 - :mod:`.files`: the entry, one reader for all formats; :mod:`.layouts`: which entry is of which
-  eye, :mod:`.file_cameras`: of one camera, :mod:`.file_content`, :mod:`.entries`: text, numbers
+  eye, :mod:`.file_cameras`: of one camera, :mod:`.endovis`: of a challenge's file,
+  :mod:`.file_content`, :mod:`.entries`: text, numbers
 - :mod:`.camera`, :mod:`.stereo`: calibrations of one eye and of both, they rectify points and
   triangulate
 - :mod:`.distortion`, :mod:`.matrices`, :mod:`.baseline`, :mod:`.image_size`: what can be right

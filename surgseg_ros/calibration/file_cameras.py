@@ -124,7 +124,7 @@ def _find_camera_matrix(own: Entries) -> np.ndarray | None:
     if entry is None:
         return None
     if isinstance(entry.value, list) and len(entry.value) == len(('fx', 'fy', 'cx', 'cy')):
-        fx, fy, cx, cy = read_vector(entry)
+        fx, fy, cx, cy = read_matrix(entry, 1, 4)[0]
         matrix = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
     else:
         matrix = read_matrix(entry, 3, 3)

@@ -112,11 +112,9 @@ def _parse_flow_yaml(text: str, reason: json.JSONDecodeError) -> Any:
 
 
 def _parse_yaml(text: str) -> Any:
-    # OpenCV writes %YAML:1.0, which no other reader takes.
-    without_version = re.sub(r'\A\s*%YAML.*\n', '', text)
-    documents = [
-        document for document in yaml.load_all(without_version, Loader=_TextLoader) if document
-    ]
+    # OpenCV writes %YAML:1.0, which no other reader takes, and EndoVis comments behind //.
+    plain = re.sub(r'(?m)(^|\s)//.*$', '', re.sub(r'\A\s*%YAML.*\n', '', text))
+    documents = [document for document in yaml.load_all(plain, Loader=_TextLoader) if document]
     if len(documents) > 1:
         raise ValueError(f'it holds {len(documents)} documents (---); keep one')
     return documents[0] if documents else None

@@ -112,18 +112,11 @@ class StereoCalibrationFile:
             kind = f'raw images, {" and ".join(models)}'
         parts = [f'calibration {self._name}: {kind}', lengths]
         parts += [
-            f'baseline {1e3 * calibration.baseline:.2f} mm{self._describe_scale(size)}'
+            f'baseline {1e3 * calibration.baseline:.2f} mm'
+            f'{_describe_scale(self._pair.left.image_size, size)}'
             for size, calibration in self._found.items()
         ]
         return ', '.join(parts)
-
-    def _describe_scale(self, size: Size) -> str:
-        calibrated = self._pair.left.image_size
-        if calibrated is None:
-            return f', taken for images of {size[0]}x{size[1]} px (the file names no size)'
-        if calibrated == size:
-            return ''
-        return ', scaled from {}x{} to {}x{} px'.format(*calibrated, *size)
 
     def _find_length_unit(self) -> str:
         unit = self._pair.length_unit or self._options.length_unit
@@ -216,13 +209,18 @@ def _fit_only_camera(
         shift = camera.projection[0, 3] / camera.projection[0, 0]
         unit = find_length_unit(shift, AUTO_UNIT, limits)
     fitted = _fit_camera(camera, 'of the camera', size, LENGTH_UNITS[unit], is_rectified)
-    scaled = (
-        ', scaled from {}x{} to {}x{} px'.format(*camera.image_size, *size)
-        if camera.image_size not in (None, size)
-        else ''
-    )
+    scaled = _describe_scale(camera.image_size, size)
     model = 'P of rectified images' if is_rectified else camera.distortion_model
     return EyeCalibration(fitted, size, f'calibration {name}: {model}, lengths in {unit}{scaled}')
+
+
+def _describe_scale(calibrated: Size | None, size: Size) -> str:
+    """Return how the size of the calibrated images became that of the images, for a list."""
+    if calibrated is None:
+        return f', taken for images of {size[0]}x{size[1]} px (the file names no size)'
+    if calibrated == size:
+        return ''
+    return ', scaled from {}x{} to {}x{} px'.format(*calibrated, *size)
 
 
 @contextmanager

@@ -47,7 +47,8 @@ def find_scale(calibrated: Size, size: Size) -> np.ndarray:
         cause = 'width and height exchanged' if is_turned else 'another aspect ratio'
         raise CalibrationError(
             f'it is of images of {calibrated[0]}x{calibrated[1]} px, the images have '
-            f'{size[0]}x{size[1]} px, {cause}; give the calibration of these images'
+            f'{size[0]}x{size[1]} px, {cause}; crop them as for the calibration, or give that of '
+            'these images'
         )
     return scale
 

@@ -27,6 +27,8 @@ import numpy as np
 
 from surgseg_ros.calibration.camera import CalibrationError
 from surgseg_ros.calibration.camera import EYES
+from surgseg_ros.calibration.endovis import is_endovis
+from surgseg_ros.calibration.endovis import read_endovis
 from surgseg_ros.calibration.entries import Entries
 from surgseg_ros.calibration.entries import read_vector
 from surgseg_ros.calibration.file_cameras import CAMERA_MATRIX
@@ -105,6 +107,8 @@ def read_layout(entries: Entries) -> FilePair | FileCamera:
     simple = entries.child('rectifiedpair')
     if simple is not None:
         return _read_rectified_pair(simple)
+    if is_endovis(entries):
+        return FilePair(*read_endovis(entries))
     eyes = _find_eyes(entries)
     for eye in eyes:
         _refuse_matlab(eye)

@@ -248,6 +248,39 @@ def test_ros_in_one_file_and_images_that_are_rectified(tmp_path):
     assert 'P of the left eye' in refused(tmp_path, FLAT, are_rectified=True)
 
 
+ENDOVIS = """\
+// calibration of a da Vinci: an example with made-up numbers
+Width: 960            // x resolution
+Height: 540
+Camera-0-F: 815 819   // left camera x,y focal dist in pixels
+Camera-0-C: 560 308
+Camera-0-Alpha: 0.0   // skew: none
+Camera-0-K: -0.33 0.42 0.001 -0.002 0.00000
+Camera-1-F: 825 829
+Camera-1-C: 477 304
+Camera-1-K: -0.36 0.5 0.0 0.001 0.0
+Extrinsic-Omega: 0.01 -0.008 0.005   // left to right camera rotation
+Extrinsic-T: -5.5 0.1 0.2            // left to right camera position
+"""
+
+
+def test_endovis(tmp_path):
+    path = tmp_path / 'camera_calibration.txt'
+    path.write_text(ENDOVIS)
+    found = StereoCalibrationFile([path])
+    np.testing.assert_allclose(locate(found.for_images(IMAGE_SIZE), see()), POINTS, atol=2e-6)
+    with pytest.raises(CalibrationError, match='another aspect ratio; crop them'):
+        found.for_images((1920, 1200))
+    for old, new, message in (
+        ('Camera-1-C: 477 304\n', '', 'Camera-1-C needs 2 numbers, got 0'),
+        ('Alpha: 0.0', 'Alpha: 0.1', 'Camera-0-F, C and Alpha has a skew'),
+        ('815 819', '815 819x', "Camera-0-F must be numbers, '819x' is none"),
+    ):
+        path.write_text(ENDOVIS.replace(old, new))
+        with pytest.raises(CalibrationError, match=message):
+            StereoCalibrationFile([path])
+
+
 def test_kalibr(tmp_path):
     calibration = read(tmp_path, camchain(), 'camchain.yaml')
     pixels = see(distortions=[values[:4] for values in DISTORTIONS])
