@@ -17,7 +17,8 @@ Image in, label image out: preprocessing, backends and checkpoints, without ROS.
 
 - :mod:`.segmenter`: the class that nodes and commands use; start here
 - :mod:`.checkpoints`, :mod:`.checkpoint_info`: files of weights; :mod:`.published_checkpoints`,
-  :mod:`.published_layouts`, :mod:`.state_dict_files`: those of others
+  :mod:`.published_layouts`, :mod:`.state_dict_files`, :mod:`.state_dict_names`,
+  :mod:`.weight_file_kinds`: those of others
 - :mod:`.crop`, :mod:`.preprocessing`, :mod:`.deployable`, :mod:`.label_images`: the way of pixels
 - :mod:`.engine`, :mod:`.backends`, :mod:`.backend_selection`: what runs a network, and the choice
 - :mod:`.conversion_cache`, :mod:`.conversion_process`, :mod:`.onnx_program`, :mod:`.export`:

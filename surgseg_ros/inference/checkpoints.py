@@ -41,6 +41,8 @@ from surgseg_ros.inference.published_checkpoints import read_published
 from surgseg_ros.inference.state_dict_files import FOLDER_CONFIG
 from surgseg_ros.inference.state_dict_files import PICKLED_SUFFIXES
 from surgseg_ros.inference.state_dict_files import weights_file
+from surgseg_ros.inference.weight_file_kinds import detect_format
+from surgseg_ros.inference.weight_file_kinds import SAFETENSORS
 from surgseg_ros.models import create_model
 from surgseg_ros.models import SegmentationNetwork
 
@@ -105,7 +107,7 @@ def checkpoint_name(path: Path) -> str:
     'epoch_76'
     """
     name = path.name
-    while Path(name).suffix in (SUFFIX, *PICKLED_SUFFIXES):
+    while Path(name).suffix.lower() in (SUFFIX, *PICKLED_SUFFIXES):
         name = Path(name).stem
     return name
 
@@ -219,7 +221,7 @@ def load_reported(name_or_path: str | os.PathLike[str]) -> LoadedCheckpoint:
 
 def _is_own(path: Path) -> bool:
     """Tell whether a file was written by this package, of any version."""
-    if path.is_dir() or path.suffix != SUFFIX:
+    if path.is_dir() or detect_format(path) != SAFETENSORS:
         return False
     try:
         with safe_open(path, framework='pt') as file:

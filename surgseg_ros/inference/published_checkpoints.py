@@ -36,9 +36,10 @@ from surgseg_ros.inference.checkpoint_info import CheckpointInfo
 from surgseg_ros.inference.checkpoint_info import LoadReport
 from surgseg_ros.inference.published_layouts import Layout
 from surgseg_ros.inference.published_layouts import list_layouts
-from surgseg_ros.inference.state_dict_files import Conversion
 from surgseg_ros.inference.state_dict_files import read_state_dict
-from surgseg_ros.inference.state_dict_files import Tensors
+from surgseg_ros.inference.state_dict_names import Conversion
+from surgseg_ros.inference.state_dict_names import remove_common_name
+from surgseg_ros.inference.state_dict_names import Tensors
 from surgseg_ros.models import create_model
 
 _BATCH_COUNTER = 'num_batches_tracked'
@@ -60,11 +61,12 @@ def read_published(path: Path) -> PublishedCheckpoint:
     """
     Recognize a file that is not of this package and bring its tensors under our names.
 
-    :param path: a state dict (``.safetensors`` or pickled by torch), or the folder that
+    :param path: a state dict (safetensors or pickled by torch), or the folder that
         ``save_pretrained`` of segmentation_models_pytorch writes
     :raises CheckpointError: if the file is unreadable, holds more than tensors, or fits no network
     """
-    tensors, changes = read_state_dict(path)
+    state = read_state_dict(path)
+    tensors, owner = remove_common_name(state.tensors, _first_names())
     layout = _recognize(path, tensors)
     converted, conversions = _convert(path, layout, tensors)
     task, options = _read_task(path, layout, converted)
@@ -72,8 +74,9 @@ def read_published(path: Path) -> PublishedCheckpoint:
     _check_fit(path, layout, converted, task, options)
     if layout.logits_note and task != 'binary':
         conversions = [*conversions, layout.logits_note]
-    report = LoadReport(layout.title, len(converted), (*changes, *conversions, *counters))
-    preprocessing = dict(layout.preprocessing)
+    changes = (*state.changes, *owner, *conversions, *counters)
+    report = LoadReport(layout.title, len(converted), changes)
+    preprocessing = {**layout.preprocessing, **(state.normalization or {})}
     if 'single_logit' not in options:
         preprocessing.pop('threshold', None)  # The published ones are for a single logit.
     info = CheckpointInfo(
@@ -85,6 +88,12 @@ def read_published(path: Path) -> PublishedCheckpoint:
         **preprocessing,
     )
     return PublishedCheckpoint(info, converted, report)
+
+
+def _first_names() -> set[str]:
+    """Return what names of tensors begin with in the networks that are known."""
+    shapes = (_expected_shapes(layout) for layout in list_layouts())
+    return {name.partition('.')[0] for names in shapes for name in names}
 
 
 def _recognize(path: Path, tensors: Tensors) -> Layout:

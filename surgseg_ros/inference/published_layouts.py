@@ -33,8 +33,8 @@ import torch
 
 from surgseg_ros.inference.checkpoint_info import NATIVE_SIZE
 from surgseg_ros.inference.checkpoint_info import STRETCH
-from surgseg_ros.inference.state_dict_files import Conversion
-from surgseg_ros.inference.state_dict_files import Tensors
+from surgseg_ros.inference.state_dict_names import Conversion
+from surgseg_ros.inference.state_dict_names import Tensors
 from surgseg_ros.models import list_models
 from surgseg_ros.models import model_info
 from surgseg_ros.models.encoders import VGG_STAGE_WIDTHS

@@ -18,6 +18,9 @@ State dicts in files that are not of this package: folders, safetensors and what
 Only tensors are read, nothing else in a file is unpickled.
 """
 
+import argparse
+from collections.abc import Mapping
+from dataclasses import replace
 import json
 from pathlib import Path
 import re
@@ -29,10 +32,12 @@ import torch
 from torch import Tensor
 
 from surgseg_ros.inference.checkpoint_info import CheckpointError
-
-Tensors = dict[str, Tensor]
-Conversion = tuple[Tensors, list[str]]
-"""Tensors by name, and one phrase for everything that was done to them."""
+from surgseg_ros.inference.state_dict_names import clean_names
+from surgseg_ros.inference.state_dict_names import Conversion
+from surgseg_ros.inference.state_dict_names import StateDict
+from surgseg_ros.inference.state_dict_names import Tensors
+from surgseg_ros.inference.weight_file_kinds import detect_format
+from surgseg_ros.inference.weight_file_kinds import SAFETENSORS
 
 PICKLED_SUFFIXES = ('.pt', '.pth', '.tar', '.bin', '.ckpt')
 FOLDER_CONFIG = 'config.json'
@@ -40,10 +45,14 @@ FOLDER_WEIGHTS = ('model.safetensors', 'pytorch_model.bin')
 
 # Until 2.6 a crafted file could run code in spite of weights_only (CVE-2025-32434).
 _SAFE_TORCH = (2, 6)
-# Where training scripts put the weights in a dictionary of more.
-_WRAPPERS = ('model', 'state_dict', 'model_state_dict')
-# What DataParallel, torch.compile and training frameworks put before every name.
-_PREFIXES = ('module.', '_orig_mod.', 'model.')
+# Where training scripts put the weights in a dictionary of more; moving averages come first, as in
+# timm: they are what was evaluated.
+_WRAPPERS = (
+    *('state_dict_ema', 'ema_state_dict', 'model_ema', 'ema_model', 'ema', 'params_ema'),
+    *('model', 'state_dict', 'model_state_dict', 'net', 'network', 'net_state_dict', 'weights'),
+    *('module', 'params'),
+)
+_INTERPOLATION = 'decoder_interpolation'
 
 
 def weights_file(path: Path) -> Path:
@@ -54,35 +63,29 @@ def weights_file(path: Path) -> Path:
     return next((file for file in candidates if file.is_file()), candidates[0])
 
 
-def read_state_dict(path: Path) -> Conversion:
+def read_state_dict(path: Path) -> StateDict:
     """
-    Return the tensors of a file or folder, without the prefixes that wrappers put before names.
+    Return the tensors of a file or folder, without what wrappers and training put beside them.
 
-    :param path: ``.safetensors``, a file of :data:`PICKLED_SUFFIXES`, or the folder that
+    :param path: safetensors or a file of ``torch.save``, whatever its suffix, or the folder that
         ``save_pretrained`` of segmentation_models_pytorch writes
     :return: the tensors under the names of their network, and what was done for that
     :raises CheckpointError: if the file is unreadable, holds more than tensors, or numbers that no
         network can use
     """
     tensors, changes = _read_tensors(path)
-    tensors, prefixes = _strip_prefixes(tensors)
-    _check_numbers(path, tensors)
-    return tensors, [*changes, *prefixes]
+    cleaned = clean_names(path, tensors)
+    _check_numbers(path, cleaned.tensors)
+    return replace(cleaned, changes=(*changes, *cleaned.changes))
 
 
 def _read_tensors(path: Path) -> Conversion:
     """Return the state dict in a file or folder under its own names."""
     if path.is_dir():
         return _read_folder(path)
-    if path.suffix == '.safetensors':
+    if detect_format(path) == SAFETENSORS:
         return _read_safetensors(path), []
-    if path.suffix in PICKLED_SUFFIXES:
-        return _unwrap(path, _unpickle_tensors(path))
-    raise CheckpointError(
-        f"{path} cannot be used: a file with suffix '{path.suffix}' is no checkpoint. Give a "
-        f'.safetensors file, a state dict saved by torch ({", ".join(PICKLED_SUFFIXES)}), or a '
-        'folder written by save_pretrained'
-    )
+    return _unwrap(path, _unpickle_tensors(path))
 
 
 def _read_folder(path: Path) -> Conversion:
@@ -105,7 +108,7 @@ def _read_folder(path: Path) -> Conversion:
 def _check_folder_config(path: Path, config: Any) -> None:
     """Refuse networks of segmentation_models_pytorch whose tensors would not tell them apart."""
     required = {'_model_class': 'Unet', 'encoder_name': 'resnet34', 'in_channels': 3}
-    optional = {'decoder_interpolation': 'nearest', 'encoder_depth': 5}
+    optional = {_INTERPOLATION: 'nearest', 'encoder_depth': 5}
     if not isinstance(config, dict):
         raise CheckpointError(f'{path} cannot be used: {FOLDER_CONFIG} holds no JSON object')
     found = {**{name: config.get(name) for name in required}}
@@ -141,7 +144,9 @@ def _unpickle_tensors(path: Path) -> Any:
             f'computer: surgseg export --to safetensors --checkpoint {path.name} --output FILE'
         )
     try:
-        return torch.load(path, map_location='cpu', weights_only=True)
+        # Options of the command line, which timm and many scripts save along: a bare container.
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            return torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:  # A damaged pickle can raise anything.
         raise CheckpointError(f'{path} cannot be used: {_explain_pickle_error(error)}') from error
 
@@ -154,18 +159,15 @@ def _torch_version() -> tuple[int, int]:
 def _explain_pickle_error(error: Exception) -> str:
     """Return the cause and a remedy; torch's own is to run the code in the file."""
     text = str(error)
-    forbidden = re.search(r'GLOBAL ([\w.]+)', text)
-    if forbidden or 'TorchScript' in text or 'weights_only' in text:
-        name = f' ({forbidden[1]})' if forbidden else ''
+    if forbidden := re.search(r'GLOBAL (\S+)|unrecognized function (.+)', text):
         return (
-            f'it holds more than tensors{name}, which would have to be run to be read, and no '
-            'code of a file is run. If you trust the file, open it with the code that wrote it '
-            "and save the weights alone: torch.save(network.state_dict(), 'weights.pt')"
+            f'it holds more than tensors ({forbidden[1] or forbidden[2]}) or is damaged. No code '
+            'of a file is run to read it; if you trust the file, open it with the code that wrote '
+            "it and save the weights alone: torch.save(network.state_dict(), 'weights.pt')"
         )
-    first_line = text.strip().partition('\n')[0]
+    cause = text.rpartition('WeightsUnpickler error:')[2].strip().partition('\n')[0]
     return (
-        f'{type(error).__name__}: {first_line}. It is damaged or no file of torch.save; copy it '
-        'again'
+        f'{type(error).__name__}: {cause}. It is damaged or no file of torch.save; copy it again'
     )
 
 
@@ -176,55 +178,55 @@ def _unwrap(path: Path, content: Any) -> Conversion:
             f'{path} cannot be used: it holds a {type(content).__name__}, no state dict. Save '
             "torch.save(network.state_dict(), 'weights.pt')"
         )
-    if _is_state_dict(content):
-        return dict(content), []
+    _check_hyper_parameters(path, content.get('hyper_parameters'))
     for wrapper in _WRAPPERS:
-        if _is_state_dict(content.get(wrapper)):
+        if _holds_tensors(content.get(wrapper)):
             others = ', '.join(repr(key) for key in content if key != wrapper)
-            found = f"took the weights from '{wrapper}'"
-            return dict(content[wrapper]), [found + (f', not {others}' if others else '')]
-    raise CheckpointError(
-        f'{path} cannot be used: its entries {[str(key) for key in content][:8]} are no tensors, '
-        f'and the weights are in none of {", ".join(_WRAPPERS)}. Save '
-        "torch.save(network.state_dict(), 'weights.pt')"
-    )
-
-
-def _is_state_dict(content: Any) -> bool:
-    return (
-        isinstance(content, dict)
-        and bool(content)
-        and all(
-            isinstance(name, str) and isinstance(tensor, Tensor)
-            for name, tensor in content.items()
+            found = f"took the weights from '{wrapper}'" + (f', not {others}' if others else '')
+            tensors, changes = _unwrap(path, content[wrapper])
+            return tensors, [found, *changes]
+    tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)}
+    if not tensors or not all(isinstance(name, str) for name in tensors):
+        raise CheckpointError(
+            f'{path} cannot be used: its entries {[str(key) for key in content][:8]} are no '
+            f'tensors, and the weights are in none of {", ".join(_WRAPPERS)}. Save '
+            "torch.save(network.state_dict(), 'weights.pt')"
         )
+    others = ', '.join(repr(key) for key in content if key not in tensors)
+    return tensors, [f'left out {others}, no tensors'] if others else []
+
+
+def _holds_tensors(content: Any) -> bool:
+    """Tell whether there is a state dict in an entry, or in an entry of it."""
+    if not isinstance(content, dict):
+        return False
+    return any(isinstance(value, Tensor) for value in content.values()) or any(
+        _holds_tensors(content.get(wrapper)) for wrapper in _WRAPPERS
     )
 
 
-def _strip_prefixes(tensors: Tensors) -> Conversion:
-    """Remove what every name begins with and the network does not know."""
-    changes = []
-    while prefix := _common_prefix(tensors):
-        tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
-        changes.append(f"removed the prefix '{prefix}' of all names")
-    return tensors, changes
-
-
-def _common_prefix(tensors: Tensors) -> str:
-    common = (p for p in _PREFIXES if all(name.startswith(p) for name in tensors))
-    return next(common, '') if tensors else ''
+def _check_hyper_parameters(path: Path, parameters: Any) -> None:
+    """Refuse a decoder of segmentation_models_pytorch that its tensors would not give away."""
+    if not isinstance(parameters, Mapping):
+        return
+    interpolation = parameters.get(_INTERPOLATION, 'nearest')
+    if interpolation != 'nearest':
+        raise CheckpointError(
+            f'{path} cannot be used: its hyper_parameters have {_INTERPOLATION} '
+            f"{interpolation!r}. Of segmentation_models_pytorch this package has 'nearest'"
+        )
 
 
 def _check_numbers(path: Path, tensors: Tensors) -> None:
     """Refuse tensors that no network of ours can hold, or that would make it blind."""
     for name, tensor in tensors.items():
-        plain = tensor.layout is torch.strided and not tensor.is_quantized
+        plain = tensor.layout is torch.strided and not tensor.is_quantized and not tensor.is_meta
         if not plain or tensor.is_complex():
             raise CheckpointError(
-                f'{path} cannot be used: {name} is a quantized, sparse or complex tensor. Save '
-                'the state dict of the network in single or half precision'
+                f'{path} cannot be used: {name} is a quantized, sparse, complex or meta tensor. '
+                'Save the state dict of the network in single or half precision'
             )
-        if tensor.is_floating_point() and not tensor.isfinite().all():
+        if tensor.is_floating_point() and not tensor.float().isfinite().all():
             raise CheckpointError(
                 f'{path} cannot be used: {name} holds NaN or infinity. The training has diverged '
                 'or the file is damaged; take an earlier one'

@@ -14,6 +14,7 @@
 
 """Files of weights that are not ours: tensors are read, everything else is refused."""
 
+import argparse
 import os
 import pickle
 
@@ -23,6 +24,7 @@ from published_files import random_model
 from published_files import ternaus_file
 from published_files import write_smp_folder
 import pytest
+from safetensors.torch import save_file
 import torch
 
 from surgseg_ros.inference.checkpoint_info import CheckpointError
@@ -121,10 +123,18 @@ def test_a_whole_network_is_refused_with_a_remedy(tmp_path, ternausnet11):
     ('content', 'message'),
     [
         ([torch.zeros(1)], 'holds a list, no state dict'),
-        ({'optimizer': 3}, r"entries \['optimizer'\] are no tensors"),
+        (
+            {'state_dict': {}, 'optimizer': 3},
+            r"entries \['state_dict', 'optimizer'\] are no tensors",
+        ),
         ({'a.weight': torch.zeros(2), 'b': torch.zeros(1)}, 'belong to no network that is known'),
         ({}, 'are no tensors'),
         ({'conv_final.weight': torch.zeros(2, 2).to_sparse()}, 'sparse'),
+        ({'conv_final.weight': torch.zeros(2, device='meta')}, 'meta tensor'),
+        (
+            {'state_dict': {}, 'hyper_parameters': {'decoder_interpolation': 'bilinear'}},
+            "decoder_interpolation 'bilinear'",
+        ),
     ],
 )
 def test_other_contents_are_refused(tmp_path, content, message):
@@ -141,11 +151,96 @@ def test_damaged_and_foreign_files_are_refused(tmp_path, ternausnet11):
     (tmp_path / 'text.pth').write_text('no weights')
     for name, message in (
         ('model_0.pt', 'damaged'),
-        ('notes.txt', r"suffix '.txt'"),
+        ('notes.txt', 'neither safetensors nor'),
         ('text.pth', 'cannot be used'),
     ):
         with pytest.raises(CheckpointError, match=message):
             load_checkpoint(tmp_path / name)
+
+
+LINEAR = random_model('color_linear').state_dict()
+
+
+@pytest.mark.parametrize(
+    ('content', 'told'),
+    [
+        (
+            {'net': LINEAR, 'optimizer': {'state': {0: {'step': torch.zeros(1)}}}},
+            "not 'optimizer'",
+        ),
+        ({'model_state_dict': LINEAR, 'best_score': torch.ones(1)}, "not 'best_score'"),
+        ({'weights': LINEAR, 'args': argparse.Namespace(lr=0.1)}, "from 'weights', not 'args'"),
+        ({'model': {'module': LINEAR, 'decay': 0.99}}, "from 'module', not 'decay'"),
+        (LINEAR | {'epoch': 3}, "left out 'epoch', no tensors"),
+        (
+            {
+                'state_dict': {name: tensor + 1 for name, tensor in LINEAR.items()},
+                'state_dict_ema': LINEAR,
+            },
+            "took the weights from 'state_dict_ema', not 'state_dict'",
+        ),
+    ],
+)
+def test_weights_are_found_beside_other_things(tmp_path, content, told):
+    path = tmp_path / 'checkpoint.pth'
+    torch.save(content, path)
+    loaded = load_reported(path)
+    assert told in str(loaded.report)
+    for name, tensor in loaded.model.state_dict().items():
+        torch.testing.assert_close(tensor, LINEAR[name], rtol=0, atol=0)
+
+
+def test_options_of_a_command_line_may_not_hold_code(tmp_path):
+    mark, path = tmp_path / 'was_here', tmp_path / 'timm.pth'
+    torch.save({'state_dict': LINEAR, 'args': argparse.Namespace(x=Intruder(mark))}, path)
+    with pytest.raises(CheckpointError, match=r'more than tensors .*(posix|nt)\.system'):
+        load_checkpoint(path)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    'name', ['a.PTH', 'a.CKPT', 'a.Safetensors', 'a.pt.tar', 'a', '.a.pth', 'a.pkl', 'a.pt (1)']
+)
+def test_the_content_decides_not_the_name(tmp_path, name):
+    path = tmp_path / name
+    for save in (torch.save, save_file):
+        save(LINEAR, path)
+        assert load_checkpoint(path)[1].model == 'color_linear'
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_of_any_precision_become_single(tmp_path, dtype):
+    path = tmp_path / 'half.pt'
+    torch.save({name: tensor.to(dtype) for name, tensor in LINEAR.items()}, path)
+    for name, tensor in load_checkpoint(path)[0].state_dict().items():
+        torch.testing.assert_close(tensor, LINEAR[name].to(dtype).float(), rtol=0, atol=0)
+
+
+def test_safetensors_with_metadata_of_others(tmp_path):
+    path = tmp_path / 'weights.safetensors'
+    save_file(LINEAR, path, {'format': 'pt', 'epoch': '3'})
+    assert load_checkpoint(path)[1].model == 'color_linear'
+
+
+def test_files_of_the_present_package_keep_their_description_under_any_name(
+    tmp_path, red_checkpoint
+):
+    path = tmp_path / 'RED.PT'
+    path.write_bytes(red_checkpoint.read_bytes())
+    assert load_checkpoint(path)[1] == load_checkpoint(red_checkpoint)[1]
+
+
+@pytest.mark.parametrize('legacy', [True, False])
+def test_damage_is_not_called_code(tmp_path, legacy):
+    path = tmp_path / 'weights.pt'
+    torch.save(LINEAR, path, _use_new_zipfile_serialization=not legacy)
+    whole = path.read_bytes()
+    for size in (len(whole) // 4, len(whole) // 2, len(whole) - 10):
+        path.write_bytes(whole[:size])
+        with pytest.raises(CheckpointError, match='damaged') as error:
+            load_checkpoint(path)
+        assert 'weights_only' not in str(error.value)
+        assert '\n' not in str(error.value)
 
 
 def test_old_versions_of_torch_open_no_pickles(tmp_path, monkeypatch):
