@@ -32,7 +32,7 @@ _RUNTIME_MODULES = (
 _OPTIONAL_MODULES = {
     'the simulator and `make demo`': ('mujoco', 'OpenGL', 'rosbags'),
     'plots and `surgseg benchmark`': ('matplotlib', 'psutil'),
-    '`make test`': ('pytest', 'pytest_timeout', 'xdist', 'ruff', 'mypy'),
+    '`make test`': ('pytest', 'pytest_timeout', 'xdist', 'hypothesis', 'ruff', 'mypy'),
 }
 
 
