@@ -166,6 +166,11 @@ def _explain_pickle_error(error: Exception) -> str:
             "it and save the weights alone: torch.save(network.state_dict(), 'weights.pt')"
         )
     cause = text.rpartition('WeightsUnpickler error:')[2].strip().partition('\n')[0]
+    if 'Unsupported operand' in cause:
+        return (
+            f'{cause}: it was saved with another pickle_protocol than that of torch.save, or is '
+            "damaged. Where it was made: torch.save(network.state_dict(), 'weights.pt')"
+        )
     return (
         f'{type(error).__name__}: {cause}. It is damaged or no file of torch.save; copy it again'
     )

@@ -112,6 +112,13 @@ def test_a_plain_pickle_is_not_run(tmp_path):
     assert not mark.exists()
 
 
+def test_another_pickle_protocol_is_named(tmp_path):
+    path = tmp_path / 'weights.pt'
+    torch.save(random_model('color_linear').state_dict(), path, pickle_protocol=4)
+    with pytest.raises(CheckpointError, match=r'another pickle_protocol .*or is damaged'):
+        load_checkpoint(path)
+
+
 def test_a_whole_network_is_refused_with_a_remedy(tmp_path, ternausnet11):
     path = tmp_path / 'network.pt'
     torch.save(ternausnet11, path)
