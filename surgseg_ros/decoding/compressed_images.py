@@ -36,13 +36,13 @@ from surgseg_ros.decoding.file_headers import read_jpeg_header
 from surgseg_ros.decoding.file_headers import read_png_header
 from surgseg_ros.decoding.raw_images import demosaic
 
-COLOR_FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
-"""
-How OpenCV decodes images.
-
-Any depth keeps 16 bits until they are scaled as those of a raw image are; a camera that is mounted
-upside down must not turn the pixels away from its CameraInfo or its masks.
-"""
+# Any depth keeps 16 bits until they are scaled as those of a raw image are; a camera that is
+# mounted upside down must not turn the pixels away from its CameraInfo or its masks.
+_FLAGS = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+# Since OpenCV 4.11; the colors then need no second pass to change their order. OpenCV 5.0 gets
+# those of 16-bit TIFF files wrong.
+_RGB: int | None = getattr(cv2, 'IMREAD_COLOR_RGB', None)
+_RGB_STARTS = (JPEG_START[0], PNG_START[0])
 
 
 class CompressedImage(Protocol):
@@ -80,13 +80,26 @@ def compressed_to_array(
     data = bytes(msg.data)
     header = _read_header(data, msg.format)
     check_size(header, max_pixels)
-    samples = decode(np.frombuffer(data, np.uint8), COLOR_FLAGS)
+    samples = decode_rgb(np.frombuffer(data, np.uint8))
     check_decoded_size(samples, header)
     image = (depth or BitDepth(WHOLE_RANGE)).to_eight_bit(samples)
     mosaic = _mosaic_encoding(msg.format) if header.gray else None
     if mosaic is not None:
         return demosaic(image[..., 0], mosaic)
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return image
+
+
+def decode_rgb(data: np.ndarray) -> np.ndarray:
+    """
+    Decode an image file as it lies on the sensor, with the depth that it has.
+
+    :param data: (N,) uint8
+    :return: (H, W, 3) RGB
+    :raises ImageFormatError: if OpenCV cannot (``'corrupt'``)
+    """
+    if _RGB is not None and data[0] in _RGB_STARTS:
+        return decode(data, _FLAGS | _RGB)
+    return cv2.cvtColor(decode(data, _FLAGS | cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
 def decode(data: np.ndarray, flags: int) -> np.ndarray:

@@ -132,10 +132,11 @@ def _read_length(data: bytes, start: int) -> int:
     return int(length)
 
 
-def read_png_header(data: bytes) -> FileHeader:
+def read_png_header(data: bytes, checksums: bool = True) -> FileHeader:
     """
     Walk from chunk to chunk up to the end of the image and check their sums.
 
+    :param checksums: if not, decoding must check them; libpng does for all that makes pixels
     :raises ImageFormatError: if the data are incomplete (``'data_length'``) or ``'corrupt'``
     """
     header = None
@@ -148,7 +149,9 @@ def read_png_header(data: bytes) -> FileHeader:
         if end + _PNG_SUM.size > len(data):
             break
         # The sum covers the type and the content of the chunk.
-        if _PNG_SUM.unpack_from(data, end) != (zlib.crc32(view[content - len(kind) : end]),):
+        if checksums and _PNG_SUM.unpack_from(data, end) != (
+            zlib.crc32(view[content - len(kind) : end]),
+        ):
             raise corrupt('PNG', 'a checksum is wrong')
         if header is None:
             header = _parse_png_header(kind, view[content:end])

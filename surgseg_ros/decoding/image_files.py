@@ -20,6 +20,7 @@ wishes for (EXIF, TIFF) is ignored everywhere, so that images, masks and calibra
 raster.
 """
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
@@ -32,8 +33,8 @@ import numpy as np
 
 from surgseg_ros.decoding.bit_depth import BitDepth
 from surgseg_ros.decoding.compressed_images import check_size
-from surgseg_ros.decoding.compressed_images import COLOR_FLAGS
 from surgseg_ros.decoding.compressed_images import decode
+from surgseg_ros.decoding.compressed_images import decode_rgb
 from surgseg_ros.decoding.encodings import ImageFormatError
 from surgseg_ros.decoding.file_headers import BMP_START
 from surgseg_ros.decoding.file_headers import count_webp_frames
@@ -49,7 +50,9 @@ from surgseg_ros.decoding.tiff import TiffFile
 from surgseg_ros.decoding.tiff import TiffPage
 
 PNG_HEADER_BYTES = 24
-START_BYTES = 12
+START_BYTES = 4
+
+Decoder = Callable[[np.ndarray], np.ndarray]
 
 FILE_DEPTH = BitDepth()
 """Of files and recordings wherever no other one is given; reports once in a process."""
@@ -83,7 +86,7 @@ def load_image(path: Path, depth: BitDepth = FILE_DEPTH) -> np.ndarray:
         a sample has too many bits
     """
     with _naming(path):
-        return _to_rgb(_load(path, COLOR_FLAGS), path, depth)
+        return depth.to_eight_bit(_load(path, decode_rgb), str(path))
 
 
 def load_samples(path: Path) -> np.ndarray:
@@ -94,7 +97,7 @@ def load_samples(path: Path) -> np.ndarray:
     :raises ImageFileError: if the file is no image, damaged or incomplete, or has several pages
     """
     with _naming(path):
-        return _load(path, cv2.IMREAD_UNCHANGED)
+        return _load(path, _decode_samples)
 
 
 def read_image(path: Path, depth: BitDepth = FILE_DEPTH) -> np.ndarray | None:
@@ -167,52 +170,57 @@ def read_size(path: Path) -> tuple[int, int] | None:
         if header.startswith(JPEG_START):
             jpeg = read_jpeg_header(path.read_bytes())
             return jpeg.width, jpeg.height
-        samples = _load(path, cv2.IMREAD_UNCHANGED)
+        samples = _load(path, _decode_samples)
     except ImageFormatError:
         return None
     return samples.shape[1], samples.shape[0]
 
 
-def _load(path: Path, flags: int) -> np.ndarray:
+def _load(path: Path, decoder: Decoder) -> np.ndarray:
     """Decode a file of one page."""
     if _is_tiff(path):
-        return _load_tiff(path, flags)
+        return _load_tiff(path, decoder)
     data = path.read_bytes()
-    _refuse_pages(_check(data))
-    return decode(np.frombuffer(data, np.uint8), flags)
+    _refuse_pages(_check(data, checksums=False))
+    try:
+        return decoder(np.frombuffer(data, np.uint8))
+    except ImageFormatError:
+        _check(data)  # a wrong checksum says more
+        raise
 
 
-def _load_tiff(path: Path, flags: int) -> np.ndarray:
+def _load_tiff(path: Path, decoder: Decoder) -> np.ndarray:
     tiff = TiffFile(_map(path))
     pages = list(tiff.pages())
     if not pages:
         raise ImageFormatError('pages', 'a TIFF file without a page')
     _refuse_pages(len(pages))
-    return decode(tiff.show(pages[0]), flags)
+    return decoder(tiff.show(pages[0]))
+
+
+def _decode_samples(data: np.ndarray) -> np.ndarray:
+    return decode(data, cv2.IMREAD_UNCHANGED)
 
 
 def _read_page(tiff: TiffFile, page: TiffPage, path: Path, depth: BitDepth) -> np.ndarray | None:
     try:
-        samples = decode(tiff.show(page), COLOR_FLAGS)
+        samples = decode_rgb(tiff.show(page))
     except ImageFormatError:
         return None
-    return _to_rgb(samples, path, depth)
+    return depth.to_eight_bit(samples, str(path))
 
 
-def _to_rgb(samples: np.ndarray, path: Path, depth: BitDepth) -> np.ndarray:
-    return cv2.cvtColor(depth.to_eight_bit(samples, str(path)), cv2.COLOR_BGR2RGB)
-
-
-def _check(data: bytes) -> int:
+def _check(data: bytes, checksums: bool = True) -> int:
     """
     Return the number of images in a file that is no TIFF file.
 
+    :param checksums: of PNG files; decoding checks them, too
     :raises ImageFormatError: if it is no image, or damaged or incomplete as far as bytes tell
     """
     if data.startswith(JPEG_START):
         return _count(read_jpeg_header(data))
     if data.startswith(PNG_START):
-        return _count(read_png_header(data))
+        return _count(read_png_header(data, checksums))
     if is_webp(data):
         return count_webp_frames(data)
     if data.startswith(BMP_START):
@@ -242,8 +250,7 @@ def _refuse_pages(pages: int) -> None:
 
 def _is_tiff(path: Path) -> bool:
     with path.open('rb') as file:
-        start = file.read(START_BYTES)
-    return start.startswith(TIFF_STARTS)
+        return file.read(START_BYTES).startswith(TIFF_STARTS)
 
 
 def _map(path: Path) -> np.ndarray:

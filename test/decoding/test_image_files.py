@@ -113,6 +113,17 @@ def test_files_that_end_early_are_unreadable(tmp_path, picture, suffix):
                 read(path)
 
 
+@pytest.mark.parametrize('suffix', ['.png', '.tif'])
+@pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
+def test_colors_and_gray_of_both_depths(tmp_path, picture, suffix, dtype):
+    factor = np.iinfo(dtype).max // 255
+    path = tmp_path / f'a{suffix}'
+    cv2.imwrite(str(path), picture[..., ::-1].astype(dtype) * factor)
+    np.testing.assert_array_equal(load_image(path), picture)
+    cv2.imwrite(str(path), picture[..., 0].astype(dtype) * factor)
+    np.testing.assert_array_equal(load_image(path), picture[..., :1].repeat(3, axis=2))
+
+
 def test_what_follows_a_whole_jpeg_is_no_fault(tmp_path, picture):
     path = write(tmp_path / 'a.jpg', encode('.jpg', picture) + bytes(9))
     assert load_image(path).shape == (HEIGHT, WIDTH, 3)
