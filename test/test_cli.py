@@ -63,6 +63,24 @@ def test_predict_and_evaluate(red_frames, red_checkpoint, tmp_path, capsys):
     assert json.loads(result.read_text())['dice'] == {'instrument': 1.0}
 
 
+def test_bits_of_16_bit_images(red_frames, red_checkpoint, tmp_path, caplog):
+    frames, masks = red_frames
+    for path in frames.iterdir():
+        cv2.imwrite(str(path), cv2.imread(str(path)).astype(np.uint16) * 16)
+    arguments = ['predict', '--input', str(frames), '--output', str(tmp_path / 'out'),
+                 '--checkpoint', str(red_checkpoint)]  # fmt: skip
+    assert main(arguments) == 0
+    (record,) = caplog.records
+    assert 'f0.png is nearly black' in record.message
+    assert 'as those of 12 bits' in record.message
+    assert main([*arguments, '--bits', '12']) == 0
+    labels = cv2.imread(str(tmp_path / 'out' / 'f1.png'), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(labels, cv2.imread(str(masks / 'f1.png'), -1))
+    assert main([*arguments, '--bits', '10']) == 1
+    assert main([*arguments, '--bits', '17']) == 1
+    assert len(caplog.records) == 1
+
+
 def test_predict_a_video(red_frames, red_checkpoint, tmp_path):
     video = tmp_path / 'clip.avi'
     writer = cv2.VideoWriter(str(video), cv2.VideoWriter.fourcc(*'MJPG'), 10, (140, 100))

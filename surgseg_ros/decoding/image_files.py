@@ -74,6 +74,8 @@ def _naming(path: Path, behind: str = '') -> Iterator[None]:
         raise
     except ImageFormatError as error:
         raise ImageFileError(error.cause, f'{path}: {error}{behind}') from error
+    except OSError as error:
+        raise ImageFileError('corrupt', f'{path} cannot be read: {error.strerror}') from error
 
 
 def load_image(path: Path, depth: BitDepth = FILE_DEPTH) -> np.ndarray:
@@ -120,8 +122,8 @@ def count_pages(path: Path) -> int:
 
     :raises ImageFileError: if the file is no image, or damaged or incomplete and no TIFF file
     """
-    if not _is_tiff(path):
-        with _naming(path):
+    with _naming(path):
+        if not _is_tiff(path):
             return _check(path.read_bytes())
     pages = 0
     # read_pages() tells of an early end where it comes to it.
@@ -141,10 +143,11 @@ def read_pages(path: Path, depth: BitDepth = FILE_DEPTH) -> Iterator[np.ndarray 
     :raises ImageFileError: as :func:`load_image`; of a TIFF file that is incomplete after the
         last page that is whole, with the number of these
     """
-    if not _is_tiff(path):
+    with _naming(path):
+        tiff = TiffFile(_map(path)) if _is_tiff(path) else None
+    if tiff is None:
         yield load_image(path, depth)
         return
-    tiff = TiffFile(_map(path))
     pages = tiff.pages()
     for number in count():
         with _naming(path, f'; {number} page(s) are whole'):

@@ -273,7 +273,30 @@ def test_a_database_that_is_cut_off(tmp_path):
     bag = BagFrames(file)
     assert 15 <= len(bag) < 30
     np.testing.assert_array_equal([image for _, image in bag], images[: len(bag)])
-    assert 'SQLite says: database disk image is malformed' in bag.warnings[0]
+    size, cut = len(whole), len(whole) * 6 // 10
+    assert f'ends early, after {cut} of {size} bytes' in bag.warnings[0]
+    assert 'SQLite says: database disk image is malformed' in bag.warnings[1]
+
+
+def test_messages_of_no_topic_are_said_to_be_lost(tmp_path):
+    file, _ = write_long_bag(tmp_path / 'bag', None, StoragePlugin.SQLITE3)
+    with sqlite3.connect(file) as database:
+        database.execute('UPDATE messages SET topic_id = 7 WHERE id > 37')
+    database.close()
+    bag = BagFrames(file)
+    assert len(bag) == 37
+    assert '3 messages belong to no topic' in bag.warnings[0]
+
+
+def test_an_mcap_file_knows_how_many_messages_it_has(tmp_path):
+    messages = [make_image(index, make_rgb(index)) for index in range(3)]
+    folder = write_bag(tmp_path / 'bag', {'/image': messages})
+    (file,) = folder.glob('*.mcap')
+    data = bytearray(file.read_bytes())
+    statistics = data.index(struct.pack('<BQ', 11, 56))
+    struct.pack_into('<HQ', data, statistics + 9 + 46, 1, 5)
+    file.write_bytes(bytes(data))
+    assert BagFrames(file).warnings == [f"{file}: 2 of 5 messages on '/image' are lost"]
 
 
 def test_a_database_whose_log_was_not_merged(tmp_path):

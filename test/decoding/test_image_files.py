@@ -136,6 +136,10 @@ def test_wrong_checksum_and_other_formats_are_named(tmp_path, picture):
         load_image(write(tmp_path / 'a.png', bytes(data)))
     with pytest.raises(ImageFileError, match='b.png: expected a JPEG, .* got a GIF image'):
         load_image(write(tmp_path / 'b.png', b'GIF89a' + bytes(20)))
+    for read in (load_image, load_samples, count_pages, lambda path: list(read_pages(path))):
+        with pytest.raises(ImageFileError, match='d.png cannot be read: No such file'):
+            read(tmp_path / 'd.png')
+    assert read_image(tmp_path / 'd.png') is None
     with pytest.raises(ImageFileError, match='got an empty file'):
         load_image(write(tmp_path / 'c.png', b''))
 

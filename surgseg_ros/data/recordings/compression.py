@@ -79,7 +79,7 @@ def _import(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError as error:
+        package = name.removesuffix('.frame')
         raise MissingPackageError(
-            f"a compressed recording needs the package '{name}': pip install "
-            "'surgseg_ros[training]'"
+            f'a compressed recording needs the package {package}: pip install {package}'
         ) from error

@@ -19,6 +19,7 @@ https://mcap.dev/spec: records with their lengths, of which chunks hold others, 
 The index at the end is not used, so nothing is missing where that is.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -36,11 +37,13 @@ from surgseg_ros.data.recordings.storage import StoredMessage
 from surgseg_ros.data.recordings.storage import unpack_message
 
 _MAGIC = b'\x89MCAP0\r\n'
-_INVALID, _FOOTER, _SCHEMA, _CHANNEL, _MESSAGE, _CHUNK, _DATA_END = 0, 2, 3, 4, 5, 6, 15
+_INVALID, _FOOTER, _SCHEMA, _CHANNEL, _MESSAGE, _CHUNK, _STATISTICS = 0, 2, 3, 4, 5, 6, 11
 _RECORD = struct.Struct('<BQ')  # kind, length of the content
 _MESSAGE_HEAD = struct.Struct('<HIQQ')  # channel, sequence, received, published
 _CHUNK_HEAD = struct.Struct('<16xQI')  # uncompressed size, checksum
 _SHORT, _INT, _LONG = struct.Struct('<H'), struct.Struct('<I'), struct.Struct('<Q')
+_COUNT = struct.Struct('<HQ')  # channel, messages
+_COUNTS_OFFSET = 42
 _NO_CHUNK = 0
 _KEPT_CHUNKS = 2
 _LONGEST_NAME = 100
@@ -77,6 +80,7 @@ class McapFile:
         self.notes: list[str] = []
         self._schemas: dict[int, str] = {}
         self._channels: dict[int, tuple[str, str]] = {}
+        self._counts: Counter[int] = Counter()
         self._chunks: dict[int, bytes] = {}
         self._file = path.open('rb')
         if self._file.read(len(_MAGIC)) != _MAGIC:
@@ -92,9 +96,11 @@ class McapFile:
         """Find the image messages in the order of the file."""
         try:
             for kind, start, length in _walk(self._file, len(_MAGIC), self._size):
-                if kind in (_DATA_END, _FOOTER):
+                if kind == _FOOTER:
                     return
-                if kind == _CHUNK:
+                if kind == _STATISTICS:
+                    self._compare(_read(self._file, start, length))
+                elif kind == _CHUNK:
                     yield from self._scan_chunk(start, is_whole=start + length <= self._size)
                 else:
                     yield from self._visit(self._file, _NO_CHUNK, 0, kind, start, length)
@@ -122,6 +128,8 @@ class McapFile:
                 stream, base = self._file, head.start
                 end = min(base + head.length, self._size)
             for kind, start, length in _walk(stream, base, end):
+                if kind not in (_SCHEMA, _CHANNEL, _MESSAGE):
+                    raise StorageError(f'a record of kind {kind} is in it')
                 yield from self._visit(stream, chunk, base, kind, start, length)
         except StorageError as error:
             if is_whole:  # else the file ends early, which is said then
@@ -144,12 +152,25 @@ class McapFile:
         elif kind == _MESSAGE and length >= _MESSAGE_HEAD.size:
             head = _read(stream, start, _MESSAGE_HEAD.size)
             channel, _, received_ns, _ = _MESSAGE_HEAD.unpack(head)
-            topic, message_type = self._channels.get(channel, ('', ''))
+            if channel not in self._channels:
+                raise StorageError(f'a message belongs to no topic ({channel})')
+            topic, message_type = self._channels[channel]
+            self._counts[channel] += 1
             if message_type in IMAGE_TYPES:
                 place, size = start + _MESSAGE_HEAD.size, length - _MESSAGE_HEAD.size
                 stamp_ns = find_stamp_ns(lambda count: _read(stream, place, min(count, size)))
                 yield StoredMessage(
                     topic, message_type, stamp_ns, received_ns, (chunk, place - base, size)
+                )
+
+    def _compare(self, statistics: bytes) -> None:
+        """Compare the numbers of messages of all topics with those that the recorder noted."""
+        for channel, announced in _COUNT.iter_unpack(_announced_counts(statistics)):
+            missing = announced - self._counts[channel]
+            if missing > 0:
+                topic, _ = self._channels.get(channel, (f'channel {channel}', ''))
+                self.warnings.append(
+                    f"{self.path}: {missing} of {announced} messages on '{topic}' are lost"
                 )
 
     def _read_chunk_head(self, chunk: int) -> _ChunkHead:
@@ -204,6 +225,15 @@ def _walk(stream: BinaryIO, start: int, end: int) -> Iterator[tuple[int, int, in
         if not is_whole:
             raise StorageError(f'a record ends early, after {end} bytes')
         start = content + length
+
+
+def _announced_counts(statistics: bytes) -> bytes:
+    """Return the numbers by channel in a record of statistics."""
+    start = _COUNTS_OFFSET + _INT.size
+    length = _unpack(_INT, statistics, _COUNTS_OFFSET)
+    if length % _COUNT.size or start + length > len(statistics):
+        raise StorageError('its statistics are damaged')
+    return statistics[start : start + length]
 
 
 def _read(stream: BinaryIO, start: int, length: int) -> bytes:

@@ -22,12 +22,16 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 import sqlite3
+import struct
 
 from surgseg_ros.data.recordings.storage import find_stamp_ns
 from surgseg_ros.data.recordings.storage import IMAGE_TYPES
 from surgseg_ros.data.recordings.storage import StorageError
 from surgseg_ros.data.recordings.storage import StoredMessage
 from surgseg_ros.data.recordings.storage import unpack_message
+
+_HEADER = struct.Struct('>16xH10xI')  # bytes a page, number of pages
+_LARGEST_PAGE = 65536
 
 
 class SqliteFile:
@@ -52,7 +56,8 @@ class SqliteFile:
         except sqlite3.Error as error:
             self._database.close()
             raise StorageError(f'{path} is no readable recording: SQLite says: {error}') from error
-        self._topics = {row: (str(name), kind) for row, name, kind in rows if kind in IMAGE_TYPES}
+        self._topics = {row: (str(name), str(kind)) for row, name, kind in rows}
+        self._warn_if_cut_off()
 
     def close(self) -> None:
         """Close the file."""
@@ -60,22 +65,26 @@ class SqliteFile:
 
     def scan(self) -> Iterator[StoredMessage]:
         """Find the image messages in the order of the file."""
-        found = 0
+        found = lost = 0
         try:
             # In this order the pages of a file that is cut off are read up to the cut.
             for row, topic, received_ns in self._database.execute(
                 'SELECT id, topic_id, COALESCE(CAST(timestamp AS INTEGER), 0) FROM messages '
                 'ORDER BY id'
             ):
-                if topic in self._topics:
+                name, kind = self._topics.get(topic, ('', ''))
+                if kind in IMAGE_TYPES:
                     stamp_ns = find_stamp_ns(partial(self._read_start, row))
-                    yield StoredMessage(*self._topics[topic], stamp_ns, received_ns, (row,))
+                    yield StoredMessage(name, kind, stamp_ns, received_ns, (row,))
                 found += 1
+                lost += not kind
         except sqlite3.Error as error:
             self.warnings.append(
                 f'{self.path}: SQLite says: {error}; what follows its first {found} messages is '
                 'lost'
             )
+        if lost:
+            self.warnings.append(f'{self.path}: {lost} messages belong to no topic and are lost')
 
     def read(self, place: tuple[int, ...]) -> bytes:
         """Return the CDR bytes of a message."""
@@ -83,6 +92,17 @@ class SqliteFile:
             return unpack_message(self._query('SELECT data FROM messages WHERE id = ?', place))
         except sqlite3.Error as error:
             raise StorageError(f'SQLite says: {error}') from error
+
+    def _warn_if_cut_off(self) -> None:
+        """Compare the size of the file with what its header says (SQLite file format, 1.3)."""
+        with self.path.open('rb') as file:
+            page_bytes, pages = _HEADER.unpack(file.read(_HEADER.size))
+        announced = pages * (page_bytes if page_bytes > 1 else _LARGEST_PAGE)
+        size = self.path.stat().st_size
+        if size < announced:
+            self.warnings.append(
+                f'{self.path} ends early, after {size} of {announced} bytes; what followed is lost'
+            )
 
     def _read_start(self, row: int, count: int) -> bytes:
         return self._query('SELECT substr(data, 1, ?) FROM messages WHERE id = ?', (count, row))

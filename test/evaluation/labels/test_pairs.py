@@ -116,7 +116,7 @@ def test_samples_of_a_data_set(tmp_path, prediction):
     (frame,) = LabelPairs(sources, prediction, 'parts').frames()
     assert frame.truth.tolist() == [[0, 1]]
     (tmp_path / 'l.png').unlink()
-    with pytest.raises(EvaluationError, match='l.png is no readable image'):
+    with pytest.raises(EvaluationError, match='l.png cannot be read'):
         list(LabelPairs(sources, prediction, 'parts').frames())
 
 
