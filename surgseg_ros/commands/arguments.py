@@ -16,9 +16,14 @@
 """Arguments that several commands have in common."""
 
 import argparse
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
+from contextlib import nullcontext
+from contextlib import redirect_stdout
+import json
 from pathlib import Path
+import sys
 from typing import Any
 from typing import TYPE_CHECKING
 
@@ -26,6 +31,7 @@ from surgseg_ros.data.settings import json_or_text
 
 if TYPE_CHECKING:
     from surgseg_ros.inference.segmenter import Segmenter
+    from surgseg_ros.reporting.accounts import Account
 
 FULL_SIZE = (1280, 1024)
 """Width and height of a da Vinci frame without its border, in pixels."""
@@ -118,6 +124,29 @@ def add_size_argument(
 def add_topic_argument(parser: argparse._ActionsContainer) -> None:
     """Add the option for the images of a recording."""
     parser.add_argument('--topic', help='of a recording (default: its only one with images)')
+
+
+def add_json_argument(parser: argparse._ActionsContainer) -> None:
+    """Add the option that prints the account of a command for programs."""
+    parser.add_argument(
+        '--json',
+        action='store_true',
+        help='print what was read, used and left out as JSON, everything else to stderr',
+    )
+
+
+def run_with_account(
+    work: 'Callable[[argparse.Namespace], Account]', arguments: argparse.Namespace
+) -> int:
+    """
+    Run a command that has :func:`add_json_argument`, and print its account at the end.
+
+    :return: exit status, 1 if something that was asked for was not delivered
+    """
+    with redirect_stdout(sys.stderr) if arguments.json else nullcontext():
+        account = work(arguments)
+    print(json.dumps(account.as_json()) if arguments.json else account)
+    return account.exit_status
 
 
 def load_segmenter(arguments: argparse.Namespace) -> 'Segmenter':

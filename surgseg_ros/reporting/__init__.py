@@ -18,6 +18,7 @@ Pictures, plots, tables and videos for people.
 - :mod:`.mosaic`: images, predictions and truth side by side; :mod:`.frame_pairing`: what belongs
   to one moment
 - :mod:`.plots`: figures of matplotlib; :mod:`.text_tables`: tables; :mod:`.video_file`: MP4 files
+- :mod:`.accounts`: what a command read, used and left out
 - :mod:`.packages`: what to install for plots and tables
 - :mod:`.percentiles`: what times typically are, and rarely
 """
