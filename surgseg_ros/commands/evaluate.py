@@ -182,29 +182,31 @@ def _run_list_metrics() -> int:
 def _run_evaluate_labels(arguments: argparse.Namespace) -> int:
     from surgseg_ros.evaluation.labels.evaluate import evaluate_labels
     from surgseg_ros.evaluation.labels.evaluate import write_pictures
-    from surgseg_ros.evaluation.labels.pairs import choose_videos
-    from surgseg_ros.evaluation.labels.pairs import find_truth
     from surgseg_ros.evaluation.labels.pairs import LabelPairs
     from surgseg_ros.evaluation.labels.tables import format_scores
+    from surgseg_ros.evaluation.labels.truth import choose_videos
+    from surgseg_ros.evaluation.labels.truth import find_truth
 
     missing = missing_options(arguments, 'predictions', 'ground_truth', 'task')
     if missing:
         raise ValueError(f'evaluate needs {missing}, or --tracks')
     _check_picture_options(arguments)
     _check_packages(arguments)
+    truth = find_truth(arguments.ground_truth, arguments.task, arguments.mask_factor)
+    sources = choose_videos(truth.sources, arguments.videos)
+    videos = {source.video for source in sources}
     pairs = LabelPairs(
-        choose_videos(
-            find_truth(arguments.ground_truth, arguments.task, arguments.mask_factor),
-            arguments.videos,
-        ),
+        sources,
         arguments.predictions,
         arguments.task,
         arguments.ignore,
         arguments.prediction_factor,
         zero_missing=arguments.missing == 'zero',
+        others=tuple(each for each in truth.sources if each.video not in videos),
     )
     evaluation = evaluate_labels(pairs, arguments.surface)
-    result = evaluation.scores.to_dict()
+    account = evaluation.account(truth)
+    result = {**evaluation.scores.to_dict(), 'account': account.as_json()}
     text, tables = json.dumps(result, indent=2), format_scores(result)
     print(text)
     print(tables, file=sys.stderr)
@@ -213,7 +215,10 @@ def _run_evaluate_labels(arguments: argparse.Namespace) -> int:
     if arguments.output:
         files = write_pictures(arguments.output, evaluation, arguments.images, arguments.worst)
         print(f'pictures: {", ".join(map(str, files))}', file=sys.stderr)
-    return 0
+    for problem in truth.problems:
+        print(problem, file=sys.stderr)
+    print(account, file=sys.stderr)
+    return account.exit_status
 
 
 def _check_packages(arguments: argparse.Namespace) -> None:

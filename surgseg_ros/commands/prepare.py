@@ -23,6 +23,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from surgseg_ros.commands.arguments import add_bits_argument
+from surgseg_ros.commands.arguments import add_json_argument
 from surgseg_ros.commands.arguments import add_names_argument
 from surgseg_ros.commands.arguments import add_size_argument
 from surgseg_ros.commands.arguments import format_options
@@ -30,6 +31,7 @@ from surgseg_ros.commands.arguments import format_size
 from surgseg_ros.commands.arguments import given_options
 from surgseg_ros.commands.arguments import missing_options
 from surgseg_ros.commands.arguments import parse_size
+from surgseg_ros.commands.arguments import run_with_account
 from surgseg_ros.data.simulated_set_defaults import FRAMES
 from surgseg_ros.data.simulated_set_defaults import FRAMES_PER_SCENE
 from surgseg_ros.data.simulated_set_defaults import RANGES
@@ -39,7 +41,9 @@ from surgseg_ros.data.simulated_set_defaults import SIZE
 from surgseg_ros.data.simulated_set_defaults import VIDEOS
 
 if TYPE_CHECKING:
+    from surgseg_ros.data.prepare import PreparationReport
     from surgseg_ros.data.prepared_folder import VideoSummary
+    from surgseg_ros.reporting.accounts import Account
 
 SIMULATION_MODULES = ('mujoco', 'OpenGL')
 
@@ -73,6 +77,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument('--output', type=Path, help='folder for the prepared data set')
     parser.add_argument('--workers', type=int, help='at once (default: number of CPUs)')
+    add_json_argument(parser)
     _add_conversion_arguments(parser)
     _add_simulation_arguments(parser)
     parser.set_defaults(run=_run_prepare)
@@ -88,6 +93,13 @@ def _add_conversion_arguments(parser: argparse.ArgumentParser) -> None:
         '--tasks',
         'labels to convert (default: all)',
         'TASK',
+    )
+    group.add_argument(
+        '--mask-factor',
+        type=int,
+        metavar='N',
+        help='values in masks/ beside images/ are class ids times N (default: class ids, or 0 and '
+        '255 in binary masks)',
     )
     group.add_argument(
         '--image-format',
@@ -135,15 +147,17 @@ def _add_simulation_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_prepare(arguments: argparse.Namespace) -> int:
-    of_conversion = ('input', 'layout', 'tasks', 'image_format', 'check_only', 'skip_bad')
+    of_conversion = (
+        *('input', 'layout', 'tasks', 'mask_factor', 'image_format', 'check_only', 'skip_bad'),
+    )
     of_simulation = ('videos', 'frames', 'size', 'seed', 'rate', 'frames_per_scene', 'ranges')
     if arguments.workers is not None and arguments.workers < 1:
         raise ValueError('--workers must be at least 1')
     if arguments.simulate:
         _refuse_options(arguments, of_conversion, 'do not go with --simulate')
-        return _run_simulation(arguments)
+        return run_with_account(_run_simulation, arguments)
     _refuse_options(arguments, of_simulation, 'need --simulate')
-    return _run_conversion(arguments)
+    return run_with_account(_run_conversion, arguments)
 
 
 def _refuse_options(arguments: argparse.Namespace, names: Sequence[str], why: str) -> None:
@@ -152,7 +166,7 @@ def _refuse_options(arguments: argparse.Namespace, names: Sequence[str], why: st
         raise ValueError(f'{format_options(given)} {why}')
 
 
-def _run_conversion(arguments: argparse.Namespace) -> int:
+def _run_conversion(arguments: argparse.Namespace) -> 'Account':
     from surgseg_ros.data.prepare import PreparationOptions
     from surgseg_ros.data.prepare import prepare
 
@@ -160,7 +174,9 @@ def _run_conversion(arguments: argparse.Namespace) -> int:
         raise ValueError('prepare needs --input or --simulate')
     options = PreparationOptions(
         **given_options(
-            arguments, 'layout', 'tasks', 'image_format', 'check_only', 'skip_bad', 'workers'
+            arguments,
+            *('layout', 'tasks', 'mask_factor', 'image_format', 'check_only', 'skip_bad'),
+            'workers',
         )
     )
     report = prepare(arguments.input, arguments.output, options)
@@ -174,16 +190,36 @@ def _run_conversion(arguments: argparse.Namespace) -> int:
         _print_videos(report.videos, arguments.output)
     elif report.problems and not arguments.check_only:
         print('nothing was written; mend these files or leave them out with --skip-bad')
-    return 1 if report.problems and not options.skip_bad else 0
+    return _account_of(report, arguments)
 
 
-def _run_simulation(arguments: argparse.Namespace) -> int:
+def _account_of(report: 'PreparationReport', arguments: argparse.Namespace) -> 'Account':
+    from surgseg_ros.reporting.accounts import Account
+    from surgseg_ros.reporting.accounts import LeftOut
+
+    is_done = report.videos is not None or arguments.check_only
+    # The texts are long, and stand above the line for people.
+    names = report.problems if arguments.json else ()
+    problems = LeftOut(
+        'problems', names, len(report.problems) - len(names), is_loss=not arguments.skip_bad
+    )
+    return Account(
+        'image',
+        report.images,
+        report.good if is_done else 0,
+        (problems, LeftOut('images without labels', report.unlabeled, is_loss=False)),
+        (str(arguments.input),),
+    )
+
+
+def _run_simulation(arguments: argparse.Namespace) -> 'Account':
     missing = [name for name in SIMULATION_MODULES if find_spec(name) is None]
     if missing:
         raise RuntimeError(
             f'rendering needs {", ".join(missing)}: python3 -m pip install mujoco PyOpenGL (the '
             'simulation extra of this package)'
         )
+    from surgseg_ros.reporting.accounts import Account
     from surgseg_ros.training.simulated_data import render_videos
 
     if missing_options(arguments, 'output'):
@@ -200,7 +236,8 @@ def _run_simulation(arguments: argparse.Namespace) -> int:
         **given,
     )
     _print_videos(videos, arguments.output)
-    return 0
+    frames = sum(video.frames for video in videos.values())
+    return Account('rendered frame', frames, frames)
 
 
 def _print_videos(videos: Mapping[str, 'VideoSummary'], output: Path) -> None:

@@ -16,16 +16,23 @@
 """``surgseg score-real``: any checkpoint on scenes of real frames."""
 
 import argparse
+from itertools import compress
 from pathlib import Path
 import shlex
+from typing import TYPE_CHECKING
 
 from surgseg_ros.commands.arguments import add_backend_argument
 from surgseg_ros.commands.arguments import add_bits_argument
 from surgseg_ros.commands.arguments import add_checkpoint_argument
 from surgseg_ros.commands.arguments import add_crop_argument
 from surgseg_ros.commands.arguments import add_device_argument
+from surgseg_ros.commands.arguments import add_json_argument
 from surgseg_ros.commands.arguments import add_names_argument
 from surgseg_ros.commands.arguments import load_segmenter
+from surgseg_ros.commands.arguments import run_with_account
+
+if TYPE_CHECKING:
+    from surgseg_ros.reporting.accounts import Account
 
 DESCRIPTION = """\
 Score a checkpoint on scenes of real frames, run as the node runs it: binary Dice of every labeled
@@ -102,15 +109,22 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add_device_argument(parser)
     add_bits_argument(parser)
     add_backend_argument(parser)
+    add_json_argument(parser)
     parser.set_defaults(run=_run_score_real, branch='auto', threshold=None)
 
 
 def _run_score_real(arguments: argparse.Namespace) -> int:
+    return run_with_account(_score, arguments)
+
+
+def _score(arguments: argparse.Namespace) -> 'Account':
     from surgseg_ros.data.scenes import find_description
     from surgseg_ros.data.scenes import load_scenes
     from surgseg_ros.data.scenes import undescribed_folders
     from surgseg_ros.evaluation.real_frames.score_real import score_real
     from surgseg_ros.evaluation.real_frames.tables import format_scene_scores
+    from surgseg_ros.reporting.accounts import Account
+    from surgseg_ros.reporting.accounts import LeftOut
 
     for name in ('frames', 'worst'):
         value = getattr(arguments, name)
@@ -124,8 +138,24 @@ def _run_score_real(arguments: argparse.Namespace) -> int:
     scores.result['command'] = shlex.join(['surgseg', *arguments.typed])
     files = scores.write(arguments.output, arguments.worst)
     print(format_scene_scores(scores.result))
-    ignored = undescribed_folders(arguments.data, description)
-    if ignored:
-        print(f'\nnot scored, as {description} does not describe them: {", ".join(ignored)}')
     print(f'\nwritten: {", ".join(map(str, files))}')
-    return 0
+    results = scores.result['scenes'].values()
+    images = sum(each['images'] for each in results)
+    unlabeled = sum(each['images'] - each['labeled_images'] for each in results if each['labels'])
+    undescribed = LeftOut(
+        f'folders, as {description} does not describe them',
+        tuple(undescribed_folders(arguments.data, description)),
+        is_loss=False,
+    )
+    notes = (
+        f'{unlabeled} images of labeled scenes have no mask and no Dice',
+        f'only the first {arguments.frames} frames of each scene',
+    )
+    return Account(
+        'image',
+        images,
+        images,
+        (undescribed,),
+        tuple(str(scene.folder) for scene in scenes),
+        tuple(compress(notes, (unlabeled, arguments.frames))),
+    )

@@ -56,12 +56,14 @@ class DatasetContents:
     :param samples: in natural order of video and stem; a labeled video's images without labels
         are left out
     :param problems: one message for every file or folder that does not fit
+    :param unlabeled: names of these images
     """
 
     layout: str
     root: Path
     samples: tuple[Sample, ...]
     problems: tuple[str, ...]
+    unlabeled: tuple[str, ...] = ()
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -75,21 +77,32 @@ def list_layouts() -> list[str]:
     return list(LAYOUTS)
 
 
-def open_dataset(path: Path, layout: str = AUTO) -> DatasetContents:
+def open_dataset(
+    path: Path, layout: str = AUTO, mask_factor: int | None = None
+) -> DatasetContents:
     """
     List the samples of a data set; no label file is opened.
 
     :param path: folder
     :param layout: name of the layout, or ``auto`` to recognize it by the names of folders
+    :param mask_factor: the values of masks are class ids times this, in a layout that leaves open
+        what they are
     :raises DatasetError: if there is no such folder or layout, the folder is none of that layout,
-        or it has neither samples nor problems
+        it has neither samples nor problems, or a factor for a layout whose values are known
     """
     path = Path(path).expanduser()
     if not path.is_dir():
         what = 'is a file' if path.exists() else 'does not exist'
         raise DatasetError(f'{path} {what}; name the folder of a data set')
     found = find_layout(path, layout)
-    return make_contents(found.name, path, found.list_samples(path))
+    if mask_factor is None:
+        return make_contents(found.name, path, found.list_samples(path))
+    if found is not image_mask_folder.LAYOUT:
+        raise DatasetError(
+            f'the values of layout {found.name} ({path}) are known; leave out --mask-factor'
+        )
+    listing = image_mask_folder.list_samples(path, mask_factor)
+    return make_contents(found.name, path, listing)
 
 
 def find_layout(folder: Path, name: str = AUTO) -> Layout:
@@ -117,7 +130,9 @@ def make_contents(layout: str, root: Path, listing: Listing) -> DatasetContents:
     if not listing.samples and not listing.problems:
         raise DatasetError(f'{root} has the folders of layout {layout}, but no images')
     samples = sorted(listing.samples, key=_natural_order)
-    return DatasetContents(layout, root, tuple(samples), tuple(listing.problems))
+    return DatasetContents(
+        layout, root, tuple(samples), tuple(listing.problems), tuple(listing.unlabeled)
+    )
 
 
 def _natural_order(sample: Sample) -> tuple[list, list]:

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 import shutil
@@ -28,12 +29,14 @@ import numpy as np
 from surgseg_ros.data.datasets import AUTO
 from surgseg_ros.data.datasets import DatasetContents
 from surgseg_ros.data.datasets import find_layout
+from surgseg_ros.data.datasets import LAYOUTS
 from surgseg_ros.data.datasets import make_contents
 from surgseg_ros.data.datasets import open_dataset
 from surgseg_ros.data.label_sets import get_label_set
 from surgseg_ros.data.layouts import endovis2017
 from surgseg_ros.data.layouts import image_mask_folder
 from surgseg_ros.data.layouts import sar_rarp50
+from surgseg_ros.data.layouts.base import list_images
 from surgseg_ros.data.layouts.cropped_endovis import MASK_FORMATS
 from surgseg_ros.data.layouts.zipped_release import find_archives
 from surgseg_ros.data.layouts.zipped_release import unpack
@@ -42,11 +45,14 @@ from surgseg_ros.data.parallel import map_in_threads
 from surgseg_ros.data.prepared_folder import PreparedFolder
 from surgseg_ros.data.prepared_folder import VideoSummary
 from surgseg_ros.data.sample_checks import find_faults
+from surgseg_ros.data.sample_checks import LabelValues
 from surgseg_ros.data.samples import DatasetError
 from surgseg_ros.data.samples import Sample
 from surgseg_ros.decoding.image_files import FILE_DEPTH
 
 DEFAULT_IMAGE_FORMAT = 'png'
+UNREAD_FOLDERS = ('right_frames', 'cues', 'anchors', 'prediction')
+"""Whose images are no labels in any layout."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,8 @@ class PreparationOptions:
 
     :param layout: of the source, or ``auto``
     :param tasks: whose labels are wanted; empty: all that the source has
+    :param mask_factor: the values of masks are class ids times this, in layout
+        ``image_mask_folder``
     :param image_format: ``png``, lossless, or ``jpg``
     :param skip_bad: leave out what does not fit and go on
     :param check_only: write nothing
@@ -64,6 +72,7 @@ class PreparationOptions:
 
     layout: str = AUTO
     tasks: tuple[str, ...] = ()
+    mask_factor: int | None = None
     image_format: str = DEFAULT_IMAGE_FORMAT
     skip_bad: bool = False
     check_only: bool = False
@@ -77,15 +86,19 @@ class PreparationReport:
 
     :param layout: of the source
     :param tasks: that were checked
+    :param images: number of images with labels, or of all if none has any
     :param good: number of images that fit with all their labels
     :param problems: one message for every file that does not fit
+    :param unlabeled: names of images that are left out, as others of the set have labels
     :param videos: what was written; ``None`` if nothing was
     """
 
     layout: str
     tasks: tuple[str, ...]
+    images: int
     good: int
     problems: tuple[str, ...]
+    unlabeled: tuple[str, ...] = ()
     videos: Mapping[str, VideoSummary] | None = None
 
 
@@ -115,7 +128,7 @@ def prepare(
     else:
         _refuse_overlap(source, output)
     with _working_folder(output) as work:
-        contents = _open_source(source, options.layout, work)
+        contents = _open_source(source, options.layout, options.mask_factor, work)
         return _check_and_write(contents, source, output, options)
 
 
@@ -141,13 +154,20 @@ def _working_folder(output: Path | None) -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _open_source(source: Path, layout: str, work: Path) -> DatasetContents:
+def _open_source(
+    source: Path, layout: str, mask_factor: int | None, work: Path
+) -> DatasetContents:
     """Return what is in the source, once its archives and videos are unpacked."""
-    unpacked = source.is_dir() and endovis2017.is_layout(source)
-    archives = [] if unpacked or not source.exists() else find_archives(source)
-    if archives and layout in (AUTO, endovis2017.LAYOUT.name):
-        unpack(archives, work)
-        return open_dataset(work, endovis2017.LAYOUT.name)
+    if mask_factor is not None:
+        return open_dataset(source, layout, mask_factor)
+    may_be_zipped = layout in (AUTO, endovis2017.LAYOUT.name) and source.exists()
+    archives = find_archives(source) if may_be_zipped else []
+    if archives:
+        unpack(archives, source, work)
+        folders = [source, work] if source.is_dir() else [work]
+        if any(endovis2017.is_layout(folder) for folder in folders):
+            listing = endovis2017.list_samples(*folders)
+            return make_contents(endovis2017.LAYOUT.name, source, listing)
     if source.is_dir() and find_layout(source, layout) is sar_rarp50.LAYOUT:
         sar_rarp50.extract_frames(sar_rarp50.find_missing_frames(source), work)
         listing = sar_rarp50.list_samples(source, work)
@@ -160,13 +180,19 @@ def _check_and_write(
 ) -> PreparationReport:
     workers = options.workers or default_workers()
     tasks = _choose_tasks(contents, options.tasks)
+    if not tasks and not contents.problems:
+        _refuse_unread_images(contents)
     prepared = None if output is None else _open_output(output, contents, source, tasks, options)
-    faults = find_faults(contents.samples, tasks, workers, _check_storable)
+    values = LabelValues()
+    faults = find_faults(contents.samples, tasks, workers, partial(_check_storable, values))
     bad = {fault.sample.name for fault in faults}
     good = [sample for sample in contents.samples if sample.name not in bad]
-    problems = contents.problems + tuple(fault.text for fault in faults)
-    report = PreparationReport(contents.layout, tasks, len(good), problems)
-    if prepared is None or (problems and not options.skip_bad):
+    doubts = values.list_doubts(contents.root)
+    problems = (*contents.problems, *(fault.text for fault in faults), *doubts)
+    report = PreparationReport(
+        contents.layout, tasks, len(contents.samples), len(good), problems, contents.unlabeled
+    )
+    if prepared is None or doubts or (problems and not options.skip_bad):
         return report
     if not good:
         raise DatasetError(f'no image of {source} fits:\n' + '\n'.join(problems))
@@ -174,7 +200,7 @@ def _check_and_write(
     write = partial(_write, prepared, tasks)
     map_in_threads(write, good, workers, 'prepare', 'image')
     videos = prepared.finish({sample.video: sample.crop for sample in good}, workers)
-    return PreparationReport(contents.layout, tasks, len(good), problems, videos)
+    return replace(report, videos=videos)
 
 
 def _open_output(
@@ -185,6 +211,8 @@ def _open_output(
     options: PreparationOptions,
 ) -> PreparedFolder:
     settings = {'source_layout': contents.layout, 'source': source.resolve().name}
+    if options.mask_factor is not None:
+        settings['mask_factor'] = str(options.mask_factor)
     if FILE_DEPTH.bits:
         settings['bits'] = str(FILE_DEPTH.bits)
     return PreparedFolder(output, tasks, options.image_format, settings)
@@ -209,9 +237,27 @@ def _choose_tasks(contents: DatasetContents, wanted: tuple[str, ...]) -> tuple[s
     return wanted or contents.tasks
 
 
-def _check_storable(task: str, labels: np.ndarray) -> None:
+def _check_storable(values: LabelValues, task: str, labels: np.ndarray) -> None:
     """Raise ValueError if the masks of the prepared layout cannot express labels."""
+    values.add(task, labels)
     MASK_FORMATS[task].encode(labels)
+
+
+def _refuse_unread_images(contents: DatasetContents) -> None:
+    """
+    Refuse a data set without labels if it holds images that may be some.
+
+    :raises DatasetError: naming one of them
+    """
+    read = {sample.image for sample in contents.samples}
+    others = [path for path in list_images(contents.root, UNREAD_FOLDERS) if path not in read]
+    if others:
+        raise DatasetError(
+            f'{contents.root} has no labels that are understood, but {len(others)} images that '
+            f'are no frames of layout {contents.layout}, such as {others[0]}; if they are labels, '
+            f'put them where the layout has them ({LAYOUTS[contents.layout].needs}), else take '
+            'them out'
+        )
 
 
 def _write(prepared: PreparedFolder, tasks: tuple[str, ...], sample: Sample) -> None:

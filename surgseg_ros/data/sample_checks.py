@@ -18,9 +18,12 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
+from surgseg_ros.data.label_decoding import count_values
 from surgseg_ros.data.label_sets import get_label_set
 from surgseg_ros.data.label_sets import LabelSet
 from surgseg_ros.data.label_sets import UNLABELED
@@ -46,6 +49,34 @@ class Fault:
 
     sample: Sample
     text: str
+
+
+class LabelValues:
+    """The class ids that occur in the labels of a data set."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, np.ndarray] = {}
+        self._lock = Lock()
+
+    def add(self, task: str, labels: np.ndarray) -> None:
+        """
+        Count the pixels of one image; threads may do so at once.
+
+        :param labels: (H, W) uint8
+        """
+        counts = count_values(labels)
+        with self._lock:
+            self._counts[task] = self._counts.get(task, 0) + counts
+
+    def list_doubts(self, root: Path) -> list[str]:
+        """Return what is wrong with all labels of a task, though each image fits."""
+        return [
+            f'{root}: the labels of task {task!r} have no class but the background, and '
+            f'{UNLABELED} for unlabeled ({counts[UNLABELED]} px); if {UNLABELED} is a class, give '
+            '--mask-factor'
+            for task, counts in self._counts.items()
+            if counts[UNLABELED] and not counts[1:UNLABELED].any()
+        ]
 
 
 def check_samples(
@@ -153,7 +184,7 @@ def _read_label_files(
     texts: list[str] = []
     for path in files.paths:
         try:
-            images.append(read_label_file(path))
+            images.append(read_label_file(path, files.are_colors))
         except DatasetError as error:
             texts.append(str(error))
             continue

@@ -27,10 +27,10 @@ from pathlib import Path
 
 import numpy as np
 
+from surgseg_ros.data import label_files
 from surgseg_ros.data.label_decoding import single_channel
 from surgseg_ros.decoding.image_files import ImageFileError
 from surgseg_ros.decoding.image_files import load_image
-from surgseg_ros.decoding.image_files import load_samples
 
 Decode = Callable[[Sequence[np.ndarray]], np.ndarray]
 Crop = tuple[int, int, int, int]
@@ -48,10 +48,12 @@ class LabelFiles:
     :param paths: usually one file; raw EndoVis 2017 has one for each instrument
     :param decode: turns the files' pixels, as they are stored, into (H, W) uint8 class ids;
         raises ValueError if a pixel has a value that the layout does not know
+    :param are_colors: colors are the labels, also those of a palette
     """
 
     paths: tuple[Path, ...]
     decode: Decode
+    are_colors: bool = False
 
     def read(self) -> np.ndarray:
         """
@@ -59,21 +61,21 @@ class LabelFiles:
 
         :raises DatasetError: if a file is unreadable or has unknown values
         """
-        images = [read_label_file(path) for path in self.paths]
+        images = [read_label_file(path, self.are_colors) for path in self.paths]
         try:
             return self.decode(images)
         except ValueError as error:
             raise DatasetError(f'{", ".join(map(str, self.paths))}: {error}') from error
 
 
-def read_label_file(path: Path) -> np.ndarray:
+def read_label_file(path: Path, are_colors: bool = False) -> np.ndarray:
     """
-    Return the pixels of a label file as they are stored, colors as BGR.
+    Return the pixels of a label file as :func:`.label_files.read_label_file` does.
 
     :raises DatasetError: if the file is unreadable
     """
     try:
-        return load_samples(path)
+        return label_files.read_label_file(path, are_colors)
     except ImageFileError as error:
         raise DatasetError(str(error)) from error
 

@@ -53,7 +53,9 @@ def run(data, checkpoint, *more):
 def test_scores_with_a_description_of_ones_own(data, red_checkpoint, capsys):
     assert run(data, red_checkpoint, '--scenes', str(data / 'own.yaml'), '--frames', '1') == 0
     shown = capsys.readouterr().out
-    assert 'does not describe them: spare' in shown
+    assert shown.splitlines()[-1].endswith(
+        'own.yaml does not describe them (spare); only the first 1 frames of each scene'
+    )
     assert 'Real frames choose nothing' in shown
     result = json.loads((output_of(data) / 'scores.json').read_text())
     assert result['averages']['color']['dice']['main'] == 1

@@ -47,7 +47,7 @@ def test_all_offenders_are_named_at_once(damaged):
         'text.jpg': 'expected a JPEG, PNG',
         'cut.jpg': 'the JPEG data end before the image does',
         'small.png': 'is 32x23, but its image is 32x24',
-        'value.png': 'unknown values 4, 9; known are: 0, 1, 2, 3, 255',
+        'value.png': 'unknown values 4 (24 px), 9 (24 px); known are: 0, 1, 2, 3, 255',
         'color.png': 'its channels differ',
         'broken.png': 'the PNG data end before the image does',
     }

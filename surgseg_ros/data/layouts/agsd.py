@@ -23,7 +23,7 @@ are no labels and are not read here.
 from pathlib import Path
 import re
 
-from surgseg_ros.data.label_decoding import decode_foreground
+from surgseg_ros.data.label_decoding import decode_one_value
 from surgseg_ros.data.layouts.base import index_images
 from surgseg_ros.data.layouts.base import Layout
 from surgseg_ros.data.layouts.base import Listing
@@ -82,7 +82,7 @@ def _list_video(video: Path, truth: Path, listing: Listing) -> None:
             continue
         labels = {}
         if stem in masks:
-            labels = {'binary': LabelFiles((masks[stem],), decode_foreground)}
+            labels = {'binary': LabelFiles((masks[stem],), decode_one_value)}
         listing.samples.append(Sample(video.name, stem, image, labels, crop))
 
 

@@ -20,7 +20,8 @@ The training set has one folder of masks for each instrument, in which gray valu
 the names of these folders are irregular. As in ternaus/robot-surgery-segmentation, ``Other`` is
 no instrument in ``binary`` and ``parts`` but class 7 of ``types``, and where masks overlap the
 later folder wins; folders come in sorted order here, so that the result does not depend on the
-disk.
+disk. The labels of the test set are distributed apart from its frames, in
+``instrument_2017_test``; they belong to the frames of the video of the same name.
 """
 
 from collections.abc import Sequence
@@ -30,24 +31,26 @@ import re
 
 import numpy as np
 
-from surgseg_ros.data.label_decoding import decode_foreground
+from surgseg_ros.data.label_decoding import decode_one_value
 from surgseg_ros.data.label_decoding import look_up
 from surgseg_ros.data.label_decoding import scaled_ids
 from surgseg_ros.data.label_decoding import single_channels
 from surgseg_ros.data.label_decoding import ValueTable
 from surgseg_ros.data.label_sets import get_label_set
+from surgseg_ros.data.layouts.base import find_child
 from surgseg_ros.data.layouts.base import find_folders
 from surgseg_ros.data.layouts.base import index_images
+from surgseg_ros.data.layouts.base import join_by_name
 from surgseg_ros.data.layouts.base import Layout
 from surgseg_ros.data.layouts.base import Listing
+from surgseg_ros.data.layouts.base import report_unknown_folders
 from surgseg_ros.data.layouts.base import subfolders
 from surgseg_ros.data.layouts.base import uniform_frames
-from surgseg_ros.data.layouts.base import unique_names
 from surgseg_ros.data.samples import Decode
 from surgseg_ros.data.samples import LabelFiles
 from surgseg_ros.data.samples import Sample
 
-VIDEO_NAME = re.compile(r'instrument_dataset_\d+')
+VIDEO_NAME = re.compile(r'instrument_dataset_\d+', re.IGNORECASE)
 
 OTHER = get_label_set('types').index('other')
 TYPE_OF_FOLDER = {
@@ -59,13 +62,20 @@ TYPE_OF_FOLDER = {
 TRAINING_PARTS = {0: 0, 10: 1, 20: 2, 30: 3, 40: 0}
 """Background, shaft, wrist, claspers; the probe has a value of its own but is no part."""
 
+RESCALED_FACTOR = 32
 TEST_PARTS = ValueTable({0: 0, 30: 1, 100: 2, 255: 3})
 
 TEST_FOLDERS: dict[str, tuple[str, Decode]] = {
-    'BinarySegmentation': ('binary', decode_foreground),
+    'BinarySegmentation': ('binary', decode_one_value),
     'PartsSegmentation': ('parts', TEST_PARTS),
     'TypeSegmentation': ('types', scaled_ids('types')),
+    'TypeSegmentationRescaled': ('types', scaled_ids('types', RESCALED_FACTOR)),
 }
+"""The first folder of a task counts; the last one has the same types, made visible."""
+
+FRAMES = 'left_frames'
+TRUTH_FOLDERS = ('ground_truth', 'gt')
+UNREAD_FOLDERS = ('right_frames',)
 
 
 @dataclass(frozen=True)
@@ -79,11 +89,29 @@ class OverlaidTypes:
     classes: tuple[int, ...]
 
     def __call__(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """Return (H, W) uint8 class ids; of the first masks alone if others are left out."""
+        """
+        Return (H, W) uint8 class ids; of the first masks alone if others are left out.
+
+        :raises ValueError: if the mask of an instrument has unknown values
+        """
         labels = np.zeros(images[0].shape[:2], np.uint8)
         for values, class_id in zip(single_channels(images), self.classes, strict=False):
+            if class_id != OTHER:
+                look_up(values, TRAINING_PARTS)
             labels[values > 0] = class_id
         return labels
+
+
+def union_of_instruments(images: Sequence[np.ndarray]) -> np.ndarray:
+    """
+    Decode one mask an instrument into (H, W) uint8 class ids of ``binary``.
+
+    :raises ValueError: if a mask has unknown values
+    """
+    masks = single_channels(images)
+    for values in masks:
+        look_up(values, TRAINING_PARTS)
+    return np.logical_or.reduce([values > 0 for values in masks]).astype(np.uint8)
 
 
 def overlaid_parts(images: Sequence[np.ndarray]) -> np.ndarray:
@@ -108,15 +136,21 @@ def type_of_folder(name: str) -> int | None:
 
 
 def is_layout(folder: Path) -> bool:
-    """Tell whether a folder has ``instrument_dataset_<n>/left_frames`` up to two levels below."""
-    return any((video / 'left_frames').is_dir() for video in find_folders(folder, VIDEO_NAME))
+    """Tell whether a folder has ``instrument_dataset_<n>`` with frames or labels, levels below."""
+    known = (FRAMES, *TRUTH_FOLDERS, *TEST_FOLDERS)
+    return any(find_child(video, *known) for video in find_folders(folder, VIDEO_NAME))
 
 
-def list_samples(folder: Path) -> Listing:
-    """List the left frames with their labels."""
+def list_samples(folder: Path, *more: Path) -> Listing:
+    """
+    List the left frames with their labels.
+
+    :param more: other folders that hold parts of the same release
+    """
     listing = Listing()
-    for video in unique_names(find_folders(folder, VIDEO_NAME), listing.problems):
-        _list_video(video, listing)
+    videos = [video for root in (folder, *more) for video in find_folders(root, VIDEO_NAME)]
+    for video, elsewhere in join_by_name(videos, listing.problems):
+        _list_video(video, elsewhere, listing)
     return listing
 
 
@@ -131,52 +165,69 @@ class _MaskFolder:
         return self.folder / f'{stem}.png'
 
 
-def _list_video(video: Path, listing: Listing) -> None:
-    if not (video / 'left_frames').is_dir():
-        listing.problems.append(f'{video}: has no left_frames/')
-        return
-    images = index_images(video / 'left_frames', listing.problems)
-    tested = _test_folders(video, listing.problems)
-    instruments = _instrument_folders(video, listing.problems)
+def _list_video(video: Path, elsewhere: list[Path], listing: Listing) -> None:
+    """
+    Add the frames of a video.
+
+    :param elsewhere: folders of its name without frames
+    """
+    problems = listing.problems
+    images = index_images(find_child(video, FRAMES) or video / FRAMES, problems)
+    places = _label_places([video, *elsewhere], problems)
+    tested = _test_folders(places, problems)
+    instruments = _instrument_folders(places, problems)
     masks = [*tested.values(), *instruments]
-    _report_masks_without_image(masks, images, listing.problems)
-    frames, crop = uniform_frames(images, listing.problems)
+    _report_masks_without_image(masks, images, problems)
+    frames, crop = uniform_frames(images, problems)
     for stem, image in frames.items():
         missing = [mask.expected(stem) for mask in masks if stem not in mask.files]
         if missing:
-            listing.problems.append(f'{image}: lacks the mask {", ".join(map(str, missing))}')
+            problems.append(f'{image}: lacks the mask {", ".join(map(str, missing))}')
             continue
         labels = {**_training_labels(instruments, stem), **_test_labels(tested, stem)}
         listing.samples.append(Sample(video.resolve().name, stem, image, labels, crop))
 
 
-def _test_folders(video: Path, problems: list[str]) -> dict[str, _MaskFolder]:
-    """Return the folders of masks of the test set, which lie in the video or its ground truth."""
-    places = [video / 'ground_truth', video]
-    return {
-        name: _MaskFolder(place / name, index_images(place / name, problems))
-        for place in places
-        for name in TEST_FOLDERS
-        if (place / name).is_dir()
-    }
+def _label_places(videos: list[Path], problems: list[str]) -> list[Path]:
+    """Return the folders that may hold masks: those of a video, and the ground truth in them."""
+    places = []
+    for video in videos:
+        known = (FRAMES, *TRUTH_FOLDERS, *TEST_FOLDERS)
+        report_unknown_folders(video, known, UNREAD_FOLDERS, problems)
+        places += [truth for name in TRUTH_FOLDERS if (truth := find_child(video, name))]
+        places.append(video)
+    return places
 
 
-def _instrument_folders(video: Path, problems: list[str]) -> list[_MaskFolder]:
+def _test_folders(places: list[Path], problems: list[str]) -> dict[str, _MaskFolder]:
+    """Return the masks of the test set by task."""
+    found: dict[str, _MaskFolder] = {}
+    for name, (task, _) in TEST_FOLDERS.items():
+        for folder in filter(None, (find_child(place, name) for place in places)):
+            if task not in found:
+                found[task] = _MaskFolder(folder, index_images(folder, problems))
+            elif found[task].folder.name.lower() == name.lower():
+                problems.append(f'{folder}: {found[task].folder} has these masks, too; remove one')
+    return found
+
+
+def _instrument_folders(places: list[Path], problems: list[str]) -> list[_MaskFolder]:
     """Return the folders of masks of the training set, sorted by name."""
-    truth = video / 'ground_truth'
-    if not truth.is_dir():
-        return []
     folders = []
-    for path in sorted(subfolders(truth)):
-        if path.name in TEST_FOLDERS:
+    tested = {name.lower() for name in TEST_FOLDERS}
+    for truth in places:
+        if truth.name.lower() not in TRUTH_FOLDERS:
             continue
-        if type_of_folder(path.name) is None:
-            problems.append(
-                f'{path}: names no instrument; its name must contain one of '
-                f'{", ".join(TYPE_OF_FOLDER)}'
-            )
-            continue
-        folders.append(_MaskFolder(path, index_images(path, problems)))
+        for path in sorted(subfolders(truth)):
+            if path.name.lower() in tested:
+                continue
+            if type_of_folder(path.name) is None:
+                problems.append(
+                    f'{path}: names no instrument; its name must contain one of '
+                    f'{", ".join(TYPE_OF_FOLDER)}'
+                )
+                continue
+            folders.append(_MaskFolder(path, index_images(path, problems)))
     return folders
 
 
@@ -195,23 +246,24 @@ def _training_labels(instruments: list[_MaskFolder], stem: str) -> dict[str, Lab
     labels = {'types': LabelFiles(tuple(paths), OverlaidTypes(tuple(classes)))}
     own = tuple(path for path, class_id in zip(paths, classes, strict=True) if class_id != OTHER)
     if own:
-        labels['binary'] = LabelFiles(own, decode_foreground)
+        labels['binary'] = LabelFiles(own, union_of_instruments)
         labels['parts'] = LabelFiles(own, overlaid_parts)
     return labels
 
 
 def _test_labels(tested: dict[str, _MaskFolder], stem: str) -> dict[str, LabelFiles]:
-    labels = {}
-    for name, mask in tested.items():
-        task, decode = TEST_FOLDERS[name]
-        labels[task] = LabelFiles((mask.files[stem],), decode)
-    return labels
+    decoders = {name.lower(): decode for name, (_, decode) in TEST_FOLDERS.items()}
+    return {
+        task: LabelFiles((mask.files[stem],), decoders[mask.folder.name.lower()])
+        for task, mask in tested.items()
+    }
 
 
 LAYOUT = Layout(
     'endovis2017',
     'instrument_dataset_<n>/left_frames/*.png with ground_truth/<instrument>/*.png (training) or '
-    'BinarySegmentation/, PartsSegmentation/, TypeSegmentation/ (test)',
+    'BinarySegmentation/, PartsSegmentation/, TypeSegmentation/ (test, also in a folder such as '
+    'instrument_2017_test/ beside that of the frames)',
     is_layout,
     list_samples,
 )

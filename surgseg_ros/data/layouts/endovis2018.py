@@ -31,16 +31,19 @@ import numpy as np
 
 from surgseg_ros.data.label_decoding import refuse_unknown
 from surgseg_ros.data.label_sets import get_label_set
+from surgseg_ros.data.layouts.base import find_child
 from surgseg_ros.data.layouts.base import find_folders
 from surgseg_ros.data.layouts.base import index_images
+from surgseg_ros.data.layouts.base import join_by_name
 from surgseg_ros.data.layouts.base import Layout
 from surgseg_ros.data.layouts.base import Listing
-from surgseg_ros.data.layouts.base import unique_names
+from surgseg_ros.data.layouts.base import report_unknown_folders
 from surgseg_ros.data.samples import LabelFiles
 from surgseg_ros.data.samples import Sample
 
-VIDEO_NAME = re.compile(r'seq_\d+')
+VIDEO_NAME = re.compile(r'seq_\d+', re.IGNORECASE)
 TASK = 'endovis2018_scene'
+UNREAD_FOLDERS = ('right_frames', 'instrument_labels_2017')
 
 CLASS_OF_COLOR = {
     (0, 0, 0): 'background',
@@ -115,37 +118,54 @@ DECODERS = {
 
 
 def is_layout(folder: Path) -> bool:
-    """Tell whether a folder has ``seq_<n>/left_frames`` up to two levels below."""
-    return any((video / 'left_frames').is_dir() for video in find_folders(folder, VIDEO_NAME))
+    """Tell whether a folder has ``seq_<n>`` with frames or labels a few levels below."""
+    known = ('left_frames', 'labels')
+    return any(find_child(video, *known) for video in find_folders(folder, VIDEO_NAME))
 
 
 def list_samples(folder: Path) -> Listing:
     """List the left frames with their labels."""
     listing = Listing()
-    for video in unique_names(find_folders(folder, VIDEO_NAME), listing.problems):
-        if (video / 'left_frames').is_dir():
-            _list_video(video, listing)
-        else:
-            listing.problems.append(f'{video}: has no left_frames/')
+    videos = find_folders(folder, VIDEO_NAME)
+    for video, elsewhere in join_by_name(videos, listing.problems):
+        _list_video(video, elsewhere, listing)
     return listing
 
 
-def _list_video(video: Path, listing: Listing) -> None:
-    images = index_images(video / 'left_frames', listing.problems)
-    files = index_images(video / 'labels', listing.problems)
-    listing.problems.extend(
+def _list_video(video: Path, elsewhere: list[Path], listing: Listing) -> None:
+    """
+    Add the frames of a video.
+
+    :param elsewhere: folders of its name without frames
+    """
+    problems = listing.problems
+    frames = find_child(video, 'left_frames') or video
+    images = index_images(frames, problems)
+    label_folders = []
+    for place in (video, *elsewhere):
+        report_unknown_folders(place, ('left_frames', 'labels'), UNREAD_FOLDERS, problems)
+        if folder := find_child(place, 'labels'):
+            label_folders.append(folder)
+    problems.extend(
+        f'{folder}: {label_folders[0]} has labels of this video, too; remove one'
+        for folder in label_folders[1:]
+    )
+    files = index_images(label_folders[0], problems) if label_folders else {}
+    problems.extend(
         f'{path}: no image of this name in left_frames/'
         for stem, path in files.items()
         if stem not in images
     )
-    labeled = (video / 'labels').is_dir()
     for stem, image in images.items():
-        if labeled and stem not in files:
-            listing.problems.append(f'{image}: no mask of this name in labels/')
+        if label_folders and stem not in files:
+            problems.append(f'{image}: no mask of this name in labels/')
             continue
         labels = {}
-        if labeled:
-            labels = {task: LabelFiles((files[stem],), DECODERS[task]) for task in DECODERS}
+        if label_folders:
+            labels = {
+                task: LabelFiles((files[stem],), decode, are_colors=True)
+                for task, decode in DECODERS.items()
+            }
         listing.samples.append(Sample(video.resolve().name, stem, image, labels))
 
 

@@ -26,11 +26,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from surgseg_ros.data.label_decoding import decode_binary_mask
+from surgseg_ros.data.label_decoding import FACTOR_REMEDY
 from surgseg_ros.data.label_decoding import scaled_ids
 from surgseg_ros.data.label_sets import list_label_sets
+from surgseg_ros.data.layouts.base import find_child
+from surgseg_ros.data.layouts.base import holds_images
 from surgseg_ros.data.layouts.base import index_images
 from surgseg_ros.data.layouts.base import Layout
 from surgseg_ros.data.layouts.base import Listing
+from surgseg_ros.data.layouts.base import report_unknown_folders
 from surgseg_ros.data.layouts.base import subfolders
 from surgseg_ros.data.samples import Decode
 from surgseg_ros.data.samples import LabelFiles
@@ -39,10 +43,18 @@ from surgseg_ros.data.samples import Sample
 IMAGE_FOLDERS = ('images', 'frames')
 MASK_FOLDERS = ('masks', 'labels')
 
-DECODERS: dict[str, Decode] = {
-    **{task: scaled_ids(task) for task in list_label_sets()},
-    'binary': decode_binary_mask,
-}
+
+def decoders(factor: int | None) -> dict[str, Decode]:
+    """
+    Return the decoder of every task.
+
+    :param factor: the values are class ids times this; ``None``: class ids, or 0 and 255 in
+        binary masks
+    """
+    scaled: dict[str, Decode] = {
+        task: scaled_ids(task, factor or 1, FACTOR_REMEDY) for task in list_label_sets()
+    }
+    return scaled if factor is not None else {**scaled, 'binary': decode_binary_mask}
 
 
 def is_layout(folder: Path) -> bool:
@@ -50,12 +62,31 @@ def is_layout(folder: Path) -> bool:
     return bool(_list_videos(folder))
 
 
-def list_samples(folder: Path) -> Listing:
-    """List the images with a mask; a video is named after its folder."""
+def list_samples(folder: Path, factor: int | None = None) -> Listing:
+    """
+    List the images with a mask; a video is named after its folder.
+
+    :param factor: of :func:`decoders`
+    """
     listing = Listing()
-    for video in _list_videos(folder):
-        _add_video(video, listing)
+    videos = _list_videos(folder)
+    for video in videos:
+        _add_video(video, decoders(factor), listing)
+    if folder not in videos:
+        _report_other_folders(folder, videos, listing)
     return listing
+
+
+def _report_other_folders(folder: Path, videos: list[Path], listing: Listing) -> None:
+    """Name what lies beside videos: images without masks, and what is not understood."""
+    for path in subfolders(folder):
+        if path in videos:
+            continue
+        images = _existing(path, IMAGE_FOLDERS)
+        for each in images:
+            listing.unlabeled.extend(f'{path.name}/{stem}' for stem in index_images(each, []))
+        if not images and holds_images(path):
+            listing.problems.append(f'{path}: has no images/ and masks/, so it is no video')
 
 
 def _list_videos(folder: Path) -> list[Path]:
@@ -66,9 +97,11 @@ def _is_video(folder: Path) -> bool:
     return bool(_existing(folder, IMAGE_FOLDERS) and _existing(folder, MASK_FOLDERS))
 
 
-def _add_video(folder: Path, listing: Listing) -> None:
+def _add_video(folder: Path, decode: dict[str, Decode], listing: Listing) -> None:
     image_folder, *other_images = _existing(folder, IMAGE_FOLDERS)
     mask_folder, *other_masks = _existing(folder, MASK_FOLDERS)
+    known = (*IMAGE_FOLDERS, *MASK_FOLDERS)
+    report_unknown_folders(folder, known, (), listing.problems)
     images = index_images(image_folder, listing.problems)
     masks = index_images(mask_folder, listing.problems)
     for other, used in ((other_images, image_folder), (other_masks, mask_folder)):
@@ -82,12 +115,12 @@ def _add_video(folder: Path, listing: Listing) -> None:
         if stem not in masks:
             listing.problems.append(f'{image}: no mask of this name in {mask_folder.name}/')
             continue
-        labels = {task: LabelFiles((masks[stem],), DECODERS[task]) for task in DECODERS}
+        labels = {task: LabelFiles((masks[stem],), each) for task, each in decode.items()}
         listing.samples.append(Sample(folder.resolve().name, stem, image, labels))
 
 
 def _existing(folder: Path, names: Sequence[str]) -> list[Path]:
-    return [folder / name for name in names if (folder / name).is_dir()]
+    return [path for name in names if (path := find_child(folder, name))]
 
 
 LAYOUT = Layout(

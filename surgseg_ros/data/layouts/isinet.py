@@ -28,20 +28,25 @@ import re
 
 import numpy as np
 
+from surgseg_ros.data.label_decoding import decode_one_value
 from surgseg_ros.data.label_decoding import scaled_ids
 from surgseg_ros.data.label_decoding import single_channels
 from surgseg_ros.data.label_sets import get_label_set
+from surgseg_ros.data.label_sets import UNLABELED
 from surgseg_ros.data.layouts.base import index_images
 from surgseg_ros.data.layouts.base import Layout
 from surgseg_ros.data.layouts.base import Listing
+from surgseg_ros.data.layouts.base import report_unknown_folders
 from surgseg_ros.data.layouts.base import subfolders
 from surgseg_ros.data.samples import LabelFiles
 from surgseg_ros.data.samples import Sample
 
 FOLD = re.compile(r'fold[0-3]')
+FOLDERS = ('images', 'annotations', 'binary_annotations')
 FRAME = re.compile(r'(seq\d+)_(frame\d+)')
 INSTANCE = re.compile(r'(seq\d+_frame\d+)_class(\d+)_inst\d+')
 OTHER = get_label_set('types').index('other')
+TYPES = scaled_ids('types')
 
 
 def union_of_instruments(images: Sequence[np.ndarray]) -> np.ndarray:
@@ -49,10 +54,13 @@ def union_of_instruments(images: Sequence[np.ndarray]) -> np.ndarray:
     Return (H, W) uint8, 1 where any instrument is.
 
     :param images: ids of ``types``, then one mask for each instrument
+    :raises ValueError: if a file has unknown values, or they differ in size
     """
-    types, *instances = single_channels(images)
-    inside = (types > 0) & (types != OTHER)
-    return np.logical_or.reduce([inside, *(mask > 0 for mask in instances)]).astype(np.uint8)
+    single_channels(images)
+    types = TYPES(images[:1])
+    inside = (types > 0) & (types != OTHER) & (types != UNLABELED)
+    masks = [decode_one_value([image]) > 0 for image in images[1:]]
+    return np.logical_or.reduce([inside, *masks]).astype(np.uint8)
 
 
 def is_layout(folder: Path) -> bool:
@@ -76,6 +84,7 @@ def _folds(folder: Path) -> list[Path]:
 
 def _list_fold(fold: Path, listing: Listing) -> None:
     problems = listing.problems
+    report_unknown_folders(fold, FOLDERS, (), problems)
     images = index_images(fold / 'images', problems)
     annotations = index_images(fold / 'annotations', problems)
     instances = _instances_by_image(fold / 'binary_annotations', images, problems)
@@ -115,7 +124,7 @@ def _instances_by_image(
 
 def _labels_of(annotation: Path, instances: list[Path]) -> dict[str, LabelFiles]:
     return {
-        'types': LabelFiles((annotation,), scaled_ids('types')),
+        'types': LabelFiles((annotation,), TYPES),
         'binary': LabelFiles((annotation, *instances), union_of_instruments),
     }
 

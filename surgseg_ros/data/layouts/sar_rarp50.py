@@ -36,6 +36,7 @@ from surgseg_ros.data.layouts.base import find_folders
 from surgseg_ros.data.layouts.base import index_images
 from surgseg_ros.data.layouts.base import Layout
 from surgseg_ros.data.layouts.base import Listing
+from surgseg_ros.data.layouts.base import report_unknown_folders
 from surgseg_ros.data.layouts.base import unique_names
 from surgseg_ros.data.samples import LabelFiles
 from surgseg_ros.data.samples import Sample
@@ -139,6 +140,7 @@ def _extract(video: Path, wanted: dict[int, Path]) -> None:
 def _list_video(video: Path, extracted: Path | None, listing: Listing) -> None:
     name = video.resolve().name
     problems = listing.problems
+    report_unknown_folders(video, ('rgb', 'segmentation'), (), problems)
     images = index_images(video / 'rgb', problems)
     masks = index_images(video / 'segmentation', problems)
     if not (video / 'segmentation').is_dir():
@@ -154,6 +156,7 @@ def _list_video(video: Path, extracted: Path | None, listing: Listing) -> None:
         else:
             labels = {task: LabelFiles((mask,), DECODERS[task]) for task in DECODERS}
             listing.samples.append(Sample(name, stem, image, labels))
+    listing.unlabeled.extend(f'{name}/{stem}' for stem in images if stem not in masks)
 
 
 def _why_no_image(video: Path, extracted: Path | None) -> str:

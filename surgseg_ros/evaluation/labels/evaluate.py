@@ -15,8 +15,10 @@
 
 """The work of ``surgseg evaluate``: label images against ground truth."""
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 from dataclasses import dataclass
+import itertools
 from pathlib import Path
 import sys
 from typing import Any
@@ -26,12 +28,10 @@ from tqdm import tqdm
 
 from surgseg_ros.data.image_files import write_image
 from surgseg_ros.decoding.image_files import read_image
-from surgseg_ros.evaluation.labels.pairs import check_factor
-from surgseg_ros.evaluation.labels.pairs import EvaluationError
+from surgseg_ros.evaluation.labels.label_folders import check_factor
+from surgseg_ros.evaluation.labels.label_folders import EvaluationError
 from surgseg_ros.evaluation.labels.pairs import find_image
-from surgseg_ros.evaluation.labels.pairs import find_truth
 from surgseg_ros.evaluation.labels.pairs import LabelPairs
-from surgseg_ros.evaluation.labels.pairs import TruthSource
 from surgseg_ros.evaluation.labels.pictures import CONFUSION_PICTURE
 from surgseg_ros.evaluation.labels.pictures import draw_confusion_matrix
 from surgseg_ros.evaluation.labels.pictures import draw_worst_frames
@@ -41,6 +41,11 @@ from surgseg_ros.evaluation.labels.scores import BINARY
 from surgseg_ros.evaluation.labels.scores import LabeledFrame
 from surgseg_ros.evaluation.labels.scores import score_frames
 from surgseg_ros.evaluation.labels.scores import Scores
+from surgseg_ros.evaluation.labels.truth import find_truth
+from surgseg_ros.evaluation.labels.truth import GroundTruth
+from surgseg_ros.evaluation.labels.truth import TruthSource
+from surgseg_ros.reporting.accounts import Account
+from surgseg_ros.reporting.accounts import LeftOut
 from surgseg_ros.reporting.plots import write_figure
 
 
@@ -51,10 +56,41 @@ class Evaluation:
 
     :param pairs: files
     :param scores: of all frames
+    :param pixels: of all frames, those that do not count included
     """
 
     pairs: LabelPairs
     scores: Scores
+    pixels: int
+
+    def account(self, truth: GroundTruth) -> Account:
+        """
+        Return what was read, used and left out.
+
+        :param truth: the ground truth that the pairs were chosen from
+        """
+        pairs = self.pairs
+        uncounted = self.pixels - int(self.scores.confusion.sum())
+        missing = int(self.scores.records.missing.sum())
+        notes = (
+            f'{uncounted} px do not count (255 in the truth, or masked by --ignore)',
+            f'{missing} frames without prediction score 0',
+        )
+        return Account(
+            'frame',
+            len(pairs.sources) + len(pairs.others),
+            len(pairs.sources),
+            (
+                LeftOut('of other videos', unnamed=len(pairs.others), is_loss=False),
+                *truth.left_out,
+                LeftOut(
+                    'predictions without ground truth',
+                    tuple(pairs.unused_predictions()),
+                    is_loss=False,
+                ),
+            ),
+            notes=(*truth.notes, *itertools.compress(notes, (uncounted, missing))),
+        )
 
     def worst_frames(self, images: Path, count: int) -> Iterator[ShownFrame]:
         """
@@ -82,8 +118,17 @@ def evaluate_labels(pairs: LabelPairs, surface: bool = False) -> Evaluation:
     frames = tqdm(
         pairs.frames(), total=len(pairs.sources), unit='frame', desc='evaluate', file=sys.stderr
     )
+    sizes: list[int] = []
     with frames:
-        return Evaluation(pairs, score_frames(frames, pairs.task, surface))
+        scores = score_frames(_measure(frames, sizes), pairs.task, surface)
+    return Evaluation(pairs, scores, sum(sizes))
+
+
+def _measure(frames: Iterable[LabeledFrame], sizes: list[int]) -> Iterator[LabeledFrame]:
+    """Yield frames and append the number of pixels of each."""
+    for frame in frames:
+        sizes.append(frame.truth.size)
+        yield frame
 
 
 def evaluate(
@@ -99,7 +144,7 @@ def evaluate(
     :return: see :meth:`surgseg_ros.evaluation.labels.scores.Scores.to_dict`
     :raises EvaluationError: if a prediction is missing or has another size or unknown classes
     """
-    pairs = LabelPairs(find_truth(ground_truth, task), predictions, task, ignore)
+    pairs = LabelPairs(find_truth(ground_truth, task).sources, predictions, task, ignore)
     return evaluate_labels(pairs).scores.to_dict()
 
 

@@ -12,157 +12,39 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-
 """
 Files of true and predicted label images that belong together.
 
-Ground truth may lie in four ways, found by looking:
-
-* ``<root>/<stem>.png``: one video, named like the folder
-* ``<root>/<video>/<stem>.png``
-* ``<root>/<video>/<folder of the task>/<stem>.png``, the prepared layout
-  (:mod:`surgseg_ros.data.layouts.cropped_endovis`) with the factor of the task, or that of
-  SAR-RARP50
-* any other layout of :mod:`surgseg_ros.data.datasets`
-
-Predictions and masks to ignore lie likewise; for a single video they may lie flat, too.
+Predictions and masks to ignore lie like the ground truth (:mod:`.truth`), in folders of videos;
+for a single video they may lie flat, too.
 """
 
-from collections.abc import Callable
-from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from functools import partial
+import glob
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from surgseg_ros.data.datasets import open_dataset
-from surgseg_ros.data.label_sets import get_label_set
+from surgseg_ros.data.file_lists import is_hidden
+from surgseg_ros.data.label_decoding import count_values
+from surgseg_ros.data.label_decoding import decode_foreground
 from surgseg_ros.data.label_sets import UNLABELED
-from surgseg_ros.data.layouts import image_mask_folder
-from surgseg_ros.data.layouts.cropped_endovis import MASK_FORMATS
-from surgseg_ros.data.layouts.cropped_endovis import MaskFormat
+from surgseg_ros.data.layouts.base import find_child
+from surgseg_ros.data.layouts.base import is_image
 from surgseg_ros.data.samples import DatasetError
-from surgseg_ros.data.samples import Sample
+from surgseg_ros.data.samples import LabelFiles
+from surgseg_ros.evaluation.labels.label_folders import EvaluationError
+from surgseg_ros.evaluation.labels.label_folders import index_labels
+from surgseg_ros.evaluation.labels.label_folders import label_values
+from surgseg_ros.evaluation.labels.label_folders import LabelFolder
 from surgseg_ros.evaluation.labels.scores import BINARY
 from surgseg_ros.evaluation.labels.scores import LabeledFrame
+from surgseg_ros.evaluation.labels.truth import TruthSource
+from surgseg_ros.reporting.accounts import shorten_names
 
-RELEASED_FOLDERS = {'sar_rarp50': MaskFormat('sar_rarp50', 'segmentation', 1)}
-"""Mask folders within a video as released, beside those of the prepared layout."""
 IMAGE_FOLDERS = ('images', 'rgb', 'left_frames')
-_IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg')
-
-
-class EvaluationError(ValueError):
-    """Predictions and ground truth do not fit together; the message says where."""
-
-
-@dataclass(frozen=True)
-class TruthSource:
-    """
-    The ground truth of a frame.
-
-    :param video: its video
-    :param stem: name within the video
-    :param read: returns (H, W) uint8 class ids; raises ValueError if it cannot
-    """
-
-    video: str
-    stem: str
-    read: Callable[[], np.ndarray]
-
-    @property
-    def name(self) -> str:
-        """Return ``video/stem``."""
-        return f'{self.video}/{self.stem}'
-
-
-def find_truth(folder: Path, task: str, factor: int | None = None) -> list[TruthSource]:
-    """
-    List the ground truth of a folder in one of the layouts above.
-
-    :param factor: the values in the files are class ids times this (default: that of the layout,
-        which is 1 except in a folder of the task)
-    :raises EvaluationError: if there is none
-    :raises ValueError: if there is no such task
-    """
-    get_label_set(task)
-    if factor is not None:
-        check_factor(factor)
-    flat = _label_files(folder)
-    if flat:
-        name = folder.resolve().name
-        return [_truth_file(name, path, factor or 1) for path in flat]
-    if image_mask_folder.is_layout(folder):
-        return _truth_of_dataset(folder, task)
-    sources = []
-    for video in sorted(path for path in folder.glob('*') if path.is_dir()):
-        files, own_factor = _label_files_of(video, task)
-        sources += [_truth_file(video.name, path, factor or own_factor) for path in files]
-    return sources or _truth_of_dataset(folder, task)
-
-
-def _forms(task: str) -> list[MaskFormat]:
-    """Return the mask folders that a video may have for a task."""
-    released = RELEASED_FOLDERS.get(task)
-    return [MASK_FORMATS[task]] if released is None else [MASK_FORMATS[task], released]
-
-
-def _label_files_of(video: Path, task: str) -> tuple[list[Path], int]:
-    """Return the label images of a video's folder and the factor of their values."""
-    own = ((video / form.folder, form.factor) for form in _forms(task))
-    for folder, factor in ((video, 1), *own):
-        files = _label_files(folder)
-        if files:
-            return files, factor
-    return [], 1
-
-
-def _truth_of_dataset(folder: Path, task: str) -> list[TruthSource]:
-    """Return the ground truth of a data set in another layout."""
-    try:
-        sources = truth_of_samples(open_dataset(folder).samples, task)
-    except DatasetError as error:
-        raise EvaluationError(
-            f'{folder} holds no label images (*.png), neither itself, nor in a folder a video, '
-            f'nor in their folders {MASK_FORMATS[task].folder}/, and is no data set: {error}'
-        ) from error
-    if not sources:
-        raise EvaluationError(f"the data set {folder} has no labels for task '{task}'")
-    return sources
-
-
-def truth_of_samples(samples: Iterable[Sample], task: str) -> list[TruthSource]:
-    """List the ground truth of samples of a data set; those without labels are left out."""
-    return [
-        TruthSource(sample.video, sample.stem, partial(sample.read_labels, task))
-        for sample in samples
-        if task in sample.labels
-    ]
-
-
-def choose_videos(
-    sources: Sequence[TruthSource], videos: Sequence[str] | None
-) -> list[TruthSource]:
-    """
-    Return the ground truth of some videos.
-
-    :param videos: names; ``None``: all
-    :raises EvaluationError: if there is no video of a name
-    """
-    if videos is None:
-        return list(sources)
-    names = dict.fromkeys(source.video for source in sources)
-    unknown = [video for video in videos if video not in names]
-    if unknown:
-        raise EvaluationError(
-            f'the ground truth has no video {", ".join(unknown)}; it has: {", ".join(names)}'
-        )
-    return [source for source in sources if source.video in videos]
 
 
 @dataclass(frozen=True)
@@ -176,6 +58,7 @@ class LabelPairs:
     :param ignore: folder of images whose non-zero pixels do not count, see the module
     :param prediction_factor: the values of the predictions are class ids times this
     :param zero_missing: a missing prediction scores 0 instead of being an error
+    :param others: ground truth that is not to be scored, and may have files in the folders, too
     """
 
     sources: list[TruthSource]
@@ -184,20 +67,35 @@ class LabelPairs:
     ignore: Path | None = None
     prediction_factor: int = 1
     zero_missing: bool = False
+    others: tuple[TruthSource, ...] = ()
 
     @cached_property
     def _is_single_video(self) -> bool:
         return len({source.video for source in self.sources}) == 1
 
+    @cached_property
+    def _predicted(self) -> LabelFolder:
+        return index_labels(self.predictions, self.task, 'the predictions')
+
+    @cached_property
+    def _ignored(self) -> LabelFolder | None:
+        if self.ignore is None:
+            return None
+        return index_labels(self.ignore, self.task, 'the masks to ignore')
+
     def frames(self) -> Iterator[LabeledFrame]:
         """
         Yield the frames while all is well; from the first fault on, only look for more.
 
-        :raises EvaluationError: at the end, it lists every missing prediction, wrong size, unknown
-            value and unreadable file
+        :raises EvaluationError: at once if a folder is missing or a mask to ignore fits no frame;
+            at the end, it lists every missing prediction, wrong size, unknown value and
+            unreadable file
         """
+        self._check_ignored()
         problems: list[str] = []
-        is_complete = not self._lacks_predictions()
+        is_complete = self.zero_missing or not any(
+            self._find(self._predicted, source) is None for source in self.sources
+        )
         shows_instruments = has_unlabeled = False
         for source in self.sources:
             try:
@@ -205,7 +103,7 @@ class LabelPairs:
             except EvaluationError as error:
                 problems.append(str(error))
                 continue
-            values = np.bincount(frame.truth.reshape(-1), minlength=UNLABELED + 1)
+            values = count_values(frame.truth)
             shows_instruments |= bool(values[1:UNLABELED].any())
             has_unlabeled |= bool(values[UNLABELED])
             if is_complete and not problems:
@@ -213,7 +111,7 @@ class LabelPairs:
         if self.ignore is None and has_unlabeled and not shows_instruments:
             problems.append(
                 'the ground truth has no value but 0 and 255, and 255 means that a pixel does not '
-                'count; if it means instrument here, give --mask-factor 255'
+                'count; if it is a class here, give --mask-factor'
             )
         if not is_complete:
             problems.append(
@@ -230,93 +128,76 @@ class LabelPairs:
         :raises EvaluationError: if its prediction is missing or does not fit
         """
         try:
-            truth = source.read()
+            return self._read(source)
         except DatasetError as error:
             raise EvaluationError(str(error)) from error
-        path = self._find(self.predictions, source)
-        prediction = None
-        if path is not None:
-            prediction = _read_labels(path, self.prediction_factor)
-            _check_size(path, prediction, truth)
-        elif not self.zero_missing:
+
+    def unused_predictions(self) -> list[str]:
+        """Return the files of the predictions that belong to no ground truth."""
+        return self._unmatched(self._predicted, self.predictions)
+
+    def _read(self, source: TruthSource) -> LabeledFrame:
+        truth = source.read()
+        path = self._find(self._predicted, source)
+        if path is None and not self.zero_missing:
             raise EvaluationError(f'{source.name}.png has no prediction in {self.predictions}')
-        ignored = None if self.ignore is None else self._find(self.ignore, source)
+        prediction = None if path is None else self._read_prediction(path, truth)
+        ignored = None if self._ignored is None else self._find(self._ignored, source)
         if ignored is not None:
-            mask = _read_labels(ignored)
+            mask = LabelFiles((ignored,), decode_foreground).read()
             _check_size(ignored, mask, truth)
             truth = np.where(mask > 0, np.uint8(UNLABELED), truth)
-        _check_classes(source.name, truth, prediction, self.task)
         return LabeledFrame(source.video, source.stem, truth, prediction)
 
-    def _lacks_predictions(self) -> bool:
-        return not self.zero_missing and any(
-            self._find(self.predictions, source) is None for source in self.sources
-        )
+    def _read_prediction(self, path: Path, truth: np.ndarray) -> np.ndarray:
+        """Return (H, W) uint8 class ids; where the truth is known, 255 is none."""
+        decode = label_values(self.task, self.prediction_factor, '--prediction-factor')
+        labels = LabelFiles((path,), decode).read()
+        _check_size(path, labels, truth)
+        counts = count_values(labels)
+        if not counts[UNLABELED]:
+            return labels
+        if self.task == BINARY and not counts[1:UNLABELED].any():
+            return labels // np.uint8(UNLABELED)
+        lost = np.count_nonzero((labels == UNLABELED) & (truth != UNLABELED))
+        if lost:
+            raise EvaluationError(
+                f'{path}: has the value {UNLABELED} ({lost} px), which is no class of task '
+                f"'{self.task}'; if its values are class ids times N, give --prediction-factor N"
+            )
+        return labels
 
-    def _find(self, root: Path, source: TruthSource) -> Path | None:
-        video = root / source.video
-        folders = [video, *(video / form.folder for form in _forms(self.task))]
-        if self._is_single_video:
-            folders.insert(0, root)
-        return _first_file(folders, source.stem, ('.png',))
+    def _check_ignored(self) -> None:
+        if self.ignore is None or self._ignored is None:
+            return
+        unused = self._unmatched(self._ignored, self.ignore)
+        if unused or not list(self._ignored):
+            why = f'{len(unused)} masks that fit no frame: {shorten_names(unused)}'
+            raise EvaluationError(
+                f'--ignore: {self.ignore} has {why if unused else "no masks"}; they are '
+                'found by the names of the ground truth, so rename them or take them out'
+            )
+
+    def _unmatched(self, folder: LabelFolder, root: Path) -> list[str]:
+        """Return the files of a folder that belong to no ground truth, relative to it."""
+        used = {self._find(folder, source) for source in (*self.sources, *self.others)}
+        return [str(path.relative_to(root)) for path in folder if path not in used]
+
+    def _find(self, folder: LabelFolder, source: TruthSource) -> Path | None:
+        return folder.find(source.video, source.stem, self._is_single_video)
 
 
 def find_image(root: Path, source: TruthSource) -> Path | None:
     """Return the image of a frame: flat, in a folder a video, or in a folder within that."""
-    folders = [root / source.video]
-    folders += [root / source.video / name for name in IMAGE_FOLDERS]
-    return _first_file([*folders, root], source.stem, _IMAGE_SUFFIXES)
-
-
-def check_factor(factor: int) -> None:
-    """
-    Check a mask factor.
-
-    :raises EvaluationError: if it is not in 1 to 255
-    """
-    if not 1 <= factor <= UNLABELED:
-        raise EvaluationError(f'mask factor {factor}: expected 1 to {UNLABELED}')
-
-
-def _first_file(folders: list[Path], stem: str, suffixes: tuple[str, ...]) -> Path | None:
-    paths = (folder / f'{stem}{suffix}' for folder in folders for suffix in suffixes)
-    return next((path for path in paths if path.is_file()), None)
-
-
-def _label_files(folder: Path) -> list[Path]:
-    return sorted(folder.glob('*.png'))
-
-
-def _truth_file(video: str, path: Path, factor: int) -> TruthSource:
-    return TruthSource(video, path.stem, partial(_read_labels, path, factor))
-
-
-def _read_labels(path: Path, factor: int = 1) -> np.ndarray:
-    """Return (H, W) uint8; 255 stays 255 unless the factor divides it."""
-    labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if labels is None or labels.dtype != np.uint8:
-        raise EvaluationError(f'{path} is not a readable 8-bit label image')
-    # Some data sets store the same label in all three channels.
-    labels = labels if labels.ndim == 2 else np.ascontiguousarray(labels[..., 0])
-    if factor == 1:
-        return labels
-    table = _division_table(factor)
-    strange = np.setdiff1d(np.unique(labels), np.flatnonzero(table >= 0))
-    if strange.size:
-        raise EvaluationError(
-            f'{path} has the values {_join(strange)}, which are no multiples of {factor}; is the '
-            'mask factor right?'
-        )
-    return table.astype(np.uint8)[labels]
-
-
-def _division_table(factor: int) -> np.ndarray:
-    """Return the class id of every value, -1 for those that are no multiple."""
-    values = np.arange(UNLABELED + 1)
-    table = np.where(values % factor == 0, values // factor, -1)
-    if UNLABELED % factor:
-        table[UNLABELED] = UNLABELED
-    return table
+    video = root / source.video
+    inside = [find_child(video, name) for name in IMAGE_FOLDERS] if video.is_dir() else []
+    for folder in (video, *inside, root):
+        if folder is None or not folder.is_dir():
+            continue
+        for path in sorted(folder.glob(f'{glob.escape(source.stem)}.*')):
+            if path.stem == source.stem and is_image(path) and not is_hidden(path):
+                return path
+    return None
 
 
 def _check_size(path: Path, labels: np.ndarray, truth: np.ndarray) -> None:
@@ -325,23 +206,3 @@ def _check_size(path: Path, labels: np.ndarray, truth: np.ndarray) -> None:
             f'{path} is {labels.shape[1]}x{labels.shape[0]} but its ground '
             f'truth is {truth.shape[1]}x{truth.shape[0]}'
         )
-
-
-def _check_classes(name: str, truth: np.ndarray, prediction: np.ndarray | None, task: str) -> None:
-    if task == BINARY:
-        return
-    num_classes = get_label_set(task).num_classes
-    is_known = truth != UNLABELED
-    for kind, labels in (('true', truth), ('predicted', prediction)):
-        if labels is None:
-            continue
-        strange = np.unique(labels[is_known & (labels >= num_classes)])
-        if strange.size:
-            raise EvaluationError(
-                f'{name}: {kind} class {_join(strange)} does not exist, there are {num_classes}; '
-                f'is the task {task!r} right, and the mask factor?'
-            )
-
-
-def _join(values: np.ndarray) -> str:
-    return ', '.join(map(str, values))

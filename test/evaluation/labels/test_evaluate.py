@@ -24,10 +24,10 @@ import pytest
 from surgseg_ros.cli import main
 from surgseg_ros.evaluation.labels.evaluate import evaluate
 from surgseg_ros.evaluation.labels.evaluate import evaluate_labels
-from surgseg_ros.evaluation.labels.evaluate import EvaluationError
 from surgseg_ros.evaluation.labels.evaluate import write_pictures
-from surgseg_ros.evaluation.labels.pairs import find_truth
+from surgseg_ros.evaluation.labels.label_folders import EvaluationError
 from surgseg_ros.evaluation.labels.pairs import LabelPairs
+from surgseg_ros.evaluation.labels.truth import find_truth
 
 
 @pytest.fixture
@@ -92,7 +92,9 @@ def test_errors_name_the_file(folders):
     with pytest.raises(EvaluationError, match='is 3x1 but its ground truth is 2x1'):
         evaluate(prediction, truth, 'parts')
     _write(prediction, 'a', [[1, 9]])
-    with pytest.raises(EvaluationError, match=r"a: predicted class 9.*is the task 'parts' right"):
+    with pytest.raises(
+        EvaluationError, match=r'a.png: has unknown values 9 .*--prediction-factor'
+    ):
         evaluate(prediction, truth, 'parts')
 
 
@@ -127,7 +129,7 @@ def test_pictures_of_binary_scores_show_predictions_of_parts(folders, tmp_path):
     truth, prediction = folders
     _write_frame(folders, 'f', np.ones((30, 40)), np.full((30, 40), 3))
     _write(tmp_path, 'f', np.full((30, 40, 3), 90))
-    pairs = LabelPairs(find_truth(truth, 'binary'), prediction, 'binary')
+    pairs = LabelPairs(find_truth(truth, 'binary').sources, prediction, 'binary')
     evaluation = evaluate_labels(pairs)
     write_pictures(tmp_path / 'pictures', evaluation, tmp_path, 1)
     sheet = cv2.imread(str(tmp_path / 'pictures' / 'worst_frames.jpg')).astype(int)
@@ -139,7 +141,7 @@ def test_pictures_of_binary_scores_show_predictions_of_parts(folders, tmp_path):
 def test_images_that_do_not_fit_are_named(folders, tmp_path):
     truth, prediction = folders
     _write_frame(folders, 'f', [[0, 1]])
-    pairs = LabelPairs(find_truth(truth, 'parts'), prediction, 'parts')
+    pairs = LabelPairs(find_truth(truth, 'parts').sources, prediction, 'parts')
     evaluation, images = evaluate_labels(pairs), tmp_path / 'images'
     images.mkdir()
     with pytest.raises(EvaluationError, match='truth/f has no readable image'):

@@ -20,14 +20,15 @@ import numpy as np
 import pytest
 
 from surgseg_ros.data.image_files import write_image
+from surgseg_ros.data.samples import DatasetError
 from surgseg_ros.data.samples import LabelFiles
 from surgseg_ros.data.samples import Sample
-from surgseg_ros.evaluation.labels.pairs import choose_videos
-from surgseg_ros.evaluation.labels.pairs import EvaluationError
+from surgseg_ros.evaluation.labels.label_folders import EvaluationError
 from surgseg_ros.evaluation.labels.pairs import find_image
-from surgseg_ros.evaluation.labels.pairs import find_truth
 from surgseg_ros.evaluation.labels.pairs import LabelPairs
-from surgseg_ros.evaluation.labels.pairs import truth_of_samples
+from surgseg_ros.evaluation.labels.truth import choose_videos
+from surgseg_ros.evaluation.labels.truth import find_truth
+from surgseg_ros.evaluation.labels.truth import truth_of_samples
 
 
 def write(path, values):
@@ -52,7 +53,7 @@ def names(sources):
 def test_flat_folders_are_one_video(truth, prediction):
     write(truth / 'f1.png', [[0, 3]])
     write(prediction / 'f1.png', [[0, 2]])
-    sources = find_truth(truth, 'parts')
+    sources = find_truth(truth, 'parts').sources
     assert names(sources) == ['truth/f1']
     (frame,) = LabelPairs(sources, prediction, 'parts').frames()
     assert frame.truth.tolist() == [[0, 3]]
@@ -63,7 +64,7 @@ def test_a_folder_a_video(truth, prediction):
     for video in ('b', 'a'):
         write(truth / video / 'f1.png', [[0, 1]])
         write(prediction / video / 'f1.png', [[1, 0]])
-    sources = find_truth(truth, 'parts')
+    sources = find_truth(truth, 'parts').sources
     assert names(sources) == ['a/f1', 'b/f1']
     assert len(list(LabelPairs(sources, prediction, 'parts').frames())) == 2
 
@@ -81,7 +82,7 @@ def test_prepared_data_sets_have_factors(truth, prediction, task, folder, stored
     write(truth / 'instrument_dataset_1' / folder / 'f1.png', [stored])
     write(truth / 'instrument_dataset_1' / 'images' / 'f1.png', [stored])
     write(prediction / 'instrument_dataset_1' / folder / 'f1.png', [[0, 1, 1]])
-    sources = find_truth(truth, task)
+    sources = find_truth(truth, task).sources
     assert names(sources) == ['instrument_dataset_1/f1']
     (frame,) = LabelPairs(sources, prediction, task).frames()
     assert frame.truth.tolist() == [read]
@@ -91,16 +92,21 @@ def test_prepared_data_sets_have_factors(truth, prediction, task, folder, stored
 def test_a_single_video_may_have_flat_predictions(truth, prediction):
     write(truth / 'a' / 'f1.png', [[0, 1]])
     write(prediction / 'f1.png', [[1, 0]])
-    assert len(list(LabelPairs(find_truth(truth, 'parts'), prediction, 'parts').frames())) == 1
+    assert (
+        len(list(LabelPairs(find_truth(truth, 'parts').sources, prediction, 'parts').frames()))
+        == 1
+    )
     write(truth / 'b' / 'f1.png', [[0, 1]])
     with pytest.raises(EvaluationError, match='a/f1.png has no prediction'):
-        list(LabelPairs(find_truth(truth, 'parts'), prediction, 'parts').frames())
+        list(LabelPairs(find_truth(truth, 'parts').sources, prediction, 'parts').frames())
 
 
 def test_factors_of_both_sides(truth, prediction):
     write(truth / 'f1.png', [[0, 255]])
     write(prediction / 'f1.png', [[0, 170]])
-    pairs = LabelPairs(find_truth(truth, 'parts', 85), prediction, 'parts', prediction_factor=85)
+    pairs = LabelPairs(
+        find_truth(truth, 'parts', 85).sources, prediction, 'parts', prediction_factor=85
+    )
     (frame,) = pairs.frames()
     assert (frame.truth.tolist(), frame.prediction.tolist()) == ([[0, 3]], [[0, 2]])
 
@@ -130,14 +136,16 @@ def test_all_faults_are_named_at_once(truth, prediction):
     write(truth / 'odd.png', [[0, 17, 255]])
     (prediction / 'broken.png').write_text('nothing')
     with pytest.raises(EvaluationError) as error:
-        next(LabelPairs(find_truth(truth, 'parts'), prediction, 'parts').frames())
+        next(LabelPairs(find_truth(truth, 'parts').sources, prediction, 'parts').frames())
     lines = str(error.value).splitlines()
     assert len(lines) == 6
     for line, part in zip(
         lines,
-        ('broken.png is not a readable', 'truth/missing.png has no prediction in',
-         'odd: true class 17 does not exist', 'small.png is 2x1 but its ground truth is 3x1',
-         'unknown: predicted class 7, 9 does not exist', 'let them score 0 with'),
+        ('broken.png is no readable', 'truth/missing.png has no prediction in',
+         'truth/odd.png: has unknown values 17 (1 px); known are: 0, 1, 2, 3, 255; if they are '
+         'class ids times N, give --mask-factor N',
+         'small.png is 2x1 but its ground truth is 3x1',
+         'prediction/unknown.png: has unknown values 7 (1 px), 9 (1 px)', 'let them score 0 with'),
         strict=True,
     ):  # fmt: skip
         assert part in line
@@ -148,28 +156,39 @@ def test_nothing_is_scored_if_a_prediction_is_missing(truth, prediction):
         write(truth / f'{stem}.png', [[0, 1]])
     write(prediction / 'a.png', [[0, 1]])
     with pytest.raises(EvaluationError, match='truth/b.png has no prediction'):
-        next(LabelPairs(find_truth(truth, 'parts'), prediction, 'parts').frames())
+        next(LabelPairs(find_truth(truth, 'parts').sources, prediction, 'parts').frames())
 
 
 def test_missing_predictions_may_score_zero(truth, prediction):
     write(truth / 'f1.png', [[0, 1]])
-    pairs = LabelPairs(find_truth(truth, 'parts'), prediction, 'parts', zero_missing=True)
+    pairs = LabelPairs(find_truth(truth, 'parts').sources, prediction, 'parts', zero_missing=True)
+    with pytest.raises(EvaluationError, match='prediction does not exist; name the folder of the'):
+        list(pairs.frames())
+    prediction.mkdir()
     assert [frame.prediction for frame in pairs.frames()] == [None]
 
 
 def test_masks_of_0_and_255_are_not_taken_for_ignored(truth, prediction):
+    """255 is instrument in binary masks unless a class id occurs in any of them."""
     for folder in (truth, prediction):
         write(folder / 'f1.png', [[0, 255]])
-    with pytest.raises(EvaluationError, match='give --mask-factor 255'):
-        list(LabelPairs(find_truth(truth, 'binary'), prediction, 'binary').frames())
-    (frame,) = LabelPairs(find_truth(truth, 'binary', 255), prediction, 'binary').frames()
-    assert frame.truth.tolist() == [[0, 1]]
+    for factor in (None, 255):
+        found = find_truth(truth, 'binary', factor)
+        (frame,) = LabelPairs(found.sources, prediction, 'binary').frames()
+        assert (frame.truth.tolist(), frame.prediction.tolist()) == ([[0, 1]], [[0, 1]])
+        assert bool(found.notes) == (factor is None)
+    with pytest.raises(EvaluationError, match='255 means that a pixel.*give --mask-factor'):
+        list(LabelPairs(find_truth(truth, 'types').sources, prediction, 'types').frames())
+    write(truth / 'f2.png', [[1, 255]])
+    found = find_truth(truth, 'binary')
+    assert [source.read().tolist() for source in found.sources] == [[[0, 255]], [[1, 255]]]
+    assert found.notes == ()
 
 
 def test_wrong_factors_are_refused(truth):
     write(truth / 'f1.png', [[0, 85, 32]])
-    with pytest.raises(EvaluationError, match='values 32, which are no multiples of 85'):
-        find_truth(truth, 'parts', 85)[0].read()
+    with pytest.raises(DatasetError, match=r'f1.png: has unknown values 32 \(1 px\)'):
+        find_truth(truth, 'parts', 85).sources[0].read()
     with pytest.raises(EvaluationError, match='mask factor 0: expected 1 to 255'):
         find_truth(truth, 'parts', 0)
 
@@ -177,7 +196,10 @@ def test_wrong_factors_are_refused(truth):
 def test_predictions_are_not_judged_where_the_truth_is_unlabeled(truth, prediction):
     write(truth / 'f1.png', [[255, 1]])
     write(prediction / 'f1.png', [[255, 1]])
-    assert len(list(LabelPairs(find_truth(truth, 'parts'), prediction, 'parts').frames())) == 1
+    assert (
+        len(list(LabelPairs(find_truth(truth, 'parts').sources, prediction, 'parts').frames()))
+        == 1
+    )
 
 
 def test_truth_in_the_layout_of_a_release(tmp_path):
@@ -189,7 +211,7 @@ def test_truth_in_the_layout_of_a_release(tmp_path):
         folder.mkdir(parents=True)
         write_image(folder / '000000060.png', np.dstack([labels] * 3))
     for root, video in ((tmp_path / 'sar', 'video_41'), (plain, 'plain')):
-        (source,) = find_truth(root, 'sar_rarp50')
+        (source,) = find_truth(root, 'sar_rarp50').sources
         assert (source.video, source.stem) == (video, '000000060')
         assert (source.read() == labels).all()
 
@@ -203,7 +225,7 @@ def test_videos_are_chosen_by_name(tmp_path):
     for video in ('one', 'two'):
         (tmp_path / video).mkdir()
         write_image(tmp_path / video / '0.png', np.zeros((2, 2), np.uint8))
-    sources = find_truth(tmp_path, 'binary')
+    sources = find_truth(tmp_path, 'binary').sources
     assert [source.video for source in choose_videos(sources, None)] == ['one', 'two']
     assert [source.video for source in choose_videos(sources, ['two'])] == ['two']
     with pytest.raises(EvaluationError, match='no video three; it has: one, two'):
