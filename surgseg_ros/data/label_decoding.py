@@ -34,6 +34,8 @@ from surgseg_ros.data.label_sets import UNLABELED
 
 MAX_LISTED_VALUES = 8
 MAX_BYTE = 255
+MAX_EXACT_COUNT = 2**24
+"""Of OpenCV's histograms, which have 32-bit floats."""
 FACTOR_REMEDY = (
     'if they are class ids times N, give --mask-factor N; soft edges of a mask that was resized, '
     'smoothed or saved as JPEG must be thresholded first'
@@ -71,7 +73,7 @@ def count_values(values: np.ndarray) -> np.ndarray:
 
     :param values: (H, W) uint8
     """
-    # A tenth of the time of np.bincount(), and exact up to 2**24 pixels of a value.
+    # A tenth of the time of np.bincount(), and exact up to MAX_EXACT_COUNT.
     counts = cv2.calcHist([values], [0], None, [MAX_BYTE + 1], [0, MAX_BYTE + 1])
     return counts.ravel().astype(np.int64)
 
@@ -174,7 +176,8 @@ def look_up(values: np.ndarray, classes: Mapping[int, int], remedy: str = '') ->
         table[value] = class_id
         known[value] = True
     refuse_unknown(list_counts(values, known), sorted(classes), remedy)
-    return cv2.LUT(values, table)
+    is_decoded = all(value == class_id for value, class_id in classes.items())
+    return values if is_decoded else cv2.LUT(values, table)
 
 
 def list_counts(values: np.ndarray, known: np.ndarray) -> list[str]:

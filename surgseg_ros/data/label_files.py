@@ -26,6 +26,11 @@ from surgseg_ros.data.label_decoding import MAX_BYTE
 PALETTE_MODES = ('P', 'PA')
 SHOWN_COLORS = 4
 
+# PNG specification, third edition, section 11.2.1.
+PNG_START = b'\x89PNG\r\n\x1a\n'
+PNG_COLOR_TYPE = 25
+PNG_PALETTE = b'\x03'
+
 
 class LabelFileError(ValueError):
     """A label file cannot be read; the message names it, the cause and the remedy."""
@@ -42,8 +47,11 @@ def read_label_file(path: Path, are_colors: bool = False) -> np.ndarray:
     :raises LabelFileError: if the file is unreadable, or its palette leaves open what the
         class ids are
     """
-    if not are_colors and _has_palette(path):
-        return _read_indices(path)
+    try:
+        if not are_colors and _has_palette(path):
+            return _read_indices(path)
+    except OSError as error:
+        raise LabelFileError(f'{path} is no readable image ({error})') from error
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if image is None:
         raise LabelFileError(f'{path} is no readable image')
@@ -51,6 +59,10 @@ def read_label_file(path: Path, are_colors: bool = False) -> np.ndarray:
 
 
 def _has_palette(path: Path) -> bool:
+    with path.open('rb') as file:
+        start = file.read(PNG_COLOR_TYPE + 1)
+    if start.startswith(PNG_START):
+        return start[PNG_COLOR_TYPE:] == PNG_PALETTE
     try:
         with Image.open(path) as image:
             return image.mode in PALETTE_MODES
@@ -64,7 +76,7 @@ def _read_indices(path: Path) -> np.ndarray:
         with Image.open(path) as image:
             pixels = np.array(image)
             entries = image.getpalette('RGB') or []
-    except (OSError, SyntaxError) as error:
+    except SyntaxError as error:  # Pillow's word for damage within a PNG file
         raise LabelFileError(f'{path} is no readable image ({error})') from error
     indices = pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[:, :, 0])
     palette = np.array(entries, np.uint8).reshape(-1, 3)

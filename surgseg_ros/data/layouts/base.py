@@ -37,7 +37,7 @@ DA_VINCI_FRAME_SIZE = (1920, 1080)
 DA_VINCI_CROP: Crop = (320, 28, 1280, 1024)
 """x, y, width, height of the picture in a full HD frame of the da Vinci, between its borders."""
 
-MAX_DEPTH = 4
+MAX_DEPTH = 5
 
 
 @dataclass

@@ -16,6 +16,10 @@
 
 import numpy as np
 
+from surgseg_ros.data.label_decoding import count_values
+from surgseg_ros.data.label_decoding import MAX_BYTE
+from surgseg_ros.data.label_decoding import MAX_EXACT_COUNT
+
 
 def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, num_classes: int) -> np.ndarray:
     """
@@ -32,6 +36,10 @@ def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, num_classes: int
     if truth.shape != prediction.shape:
         raise ValueError(f'truth is {truth.shape} but prediction is {prediction.shape}')
     known = truth < num_classes
+    if _fit_into_bytes(truth, prediction, num_classes):
+        codes = np.where(known, truth * np.uint8(num_classes) + prediction, np.uint8(MAX_BYTE))
+        counts = count_values(codes)[: num_classes**2]
+        return counts.reshape(num_classes, num_classes)
     true_ids = truth[known].astype(np.int64)
     predicted_ids = prediction[known].astype(np.int64)
     if predicted_ids.size and predicted_ids.max() >= num_classes:
@@ -40,6 +48,17 @@ def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, num_classes: int
         )
     counts = np.bincount(true_ids * num_classes + predicted_ids, minlength=num_classes**2)
     return counts.reshape(num_classes, num_classes)
+
+
+def _fit_into_bytes(truth: np.ndarray, prediction: np.ndarray, num_classes: int) -> bool:
+    """Tell whether every pair of classes of two label images has a byte of its own."""
+    return (
+        truth.ndim == 2
+        and truth.dtype == prediction.dtype == np.uint8
+        and num_classes**2 <= MAX_BYTE
+        and truth.size <= MAX_EXACT_COUNT
+        and prediction.max(initial=0) < num_classes
+    )
 
 
 def binary_confusion(matrix: np.ndarray) -> np.ndarray:

@@ -103,9 +103,10 @@ class LabelPairs:
             except EvaluationError as error:
                 problems.append(str(error))
                 continue
-            values = count_values(frame.truth)
-            shows_instruments |= bool(values[1:UNLABELED].any())
-            has_unlabeled |= bool(values[UNLABELED])
+            if not shows_instruments:
+                values = count_values(frame.truth)
+                shows_instruments = bool(values[1:UNLABELED].any())
+                has_unlabeled |= bool(values[UNLABELED])
             if is_complete and not problems:
                 yield frame
         if self.ignore is None and has_unlabeled and not shows_instruments:
@@ -154,10 +155,9 @@ class LabelPairs:
         decode = label_values(self.task, self.prediction_factor, '--prediction-factor')
         labels = LabelFiles((path,), decode).read()
         _check_size(path, labels, truth)
-        counts = count_values(labels)
-        if not counts[UNLABELED]:
+        if labels.max(initial=0) < UNLABELED:
             return labels
-        if self.task == BINARY and not counts[1:UNLABELED].any():
+        if self.task == BINARY and not count_values(labels)[1:UNLABELED].any():
             return labels // np.uint8(UNLABELED)
         lost = np.count_nonzero((labels == UNLABELED) & (truth != UNLABELED))
         if lost:
