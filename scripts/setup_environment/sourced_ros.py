@@ -27,7 +27,7 @@ from setup_environment.reporting import SetupError
 from setup_environment.reporting import warn
 
 _RUNTIME_MODULES = (
-    *('numpy', 'cv2', 'yaml', 'tabulate', 'tqdm', 'torch', 'torchvision', 'safetensors'),
+    *('numpy', 'cv2', 'PIL', 'yaml', 'tabulate', 'tqdm', 'torch', 'torchvision', 'safetensors'),
 )
 _OPTIONAL_MODULES = {
     'the simulator and `make demo`': ('mujoco', 'OpenGL', 'rosbags'),

@@ -253,6 +253,7 @@ def _run_evaluate_tracks(arguments: argparse.Namespace) -> int:
     from surgseg_ros.evaluation.tracks.pictures import write_pictures
     from surgseg_ros.evaluation.tracks.tables import format_tables
     from surgseg_ros.evaluation.tracks.tables import format_targets
+    from surgseg_ros.reporting.accounts import Account
 
     _refuse_label_options(arguments)
     check_motmetrics()
@@ -267,7 +268,10 @@ def _run_evaluate_tracks(arguments: argparse.Namespace) -> int:
     options = TrackEvaluationOptions(**given)
     segmenter = load_segmenter(arguments) if arguments.labels == 'network' else None
     result, scores = evaluate_tracks(options, segmenter)
+    frames = result['overall']['frames']
+    account = Account('frame', frames, frames, inputs=tuple(result['scenes']))
     result['command'] = shlex.join(['surgseg', *arguments.typed])
+    result['account'] = account.as_json()
     print(format_tables(result))
     print(f'\n{format_targets(result["targets"])}')
     write_result(arguments.json, json.dumps(result, indent=2))
@@ -275,4 +279,5 @@ def _run_evaluate_tracks(arguments: argparse.Namespace) -> int:
         places = {name: (scene.image, scene.space) for name, scene in scores.items()}
         write_pictures(arguments.output, places)
         print(f'pictures in {arguments.output}')
-    return 0
+    print(account)
+    return account.exit_status

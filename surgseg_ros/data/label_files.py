@@ -16,24 +16,21 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image
 
 from surgseg_ros.data.label_decoding import count_values
 from surgseg_ros.data.label_decoding import MAX_BYTE
+from surgseg_ros.decoding.file_headers import PNG_START
+from surgseg_ros.decoding.image_files import ImageFileError
+from surgseg_ros.decoding.image_files import load_samples
 
 PALETTE_MODES = ('P', 'PA')
 SHOWN_COLORS = 4
 
 # PNG specification, third edition, section 11.2.1.
-PNG_START = b'\x89PNG\r\n\x1a\n'
 PNG_COLOR_TYPE = 25
 PNG_PALETTE = b'\x03'
-
-
-class LabelFileError(ValueError):
-    """A label file cannot be read; the message names it, the cause and the remedy."""
 
 
 def read_label_file(path: Path, are_colors: bool = False) -> np.ndarray:
@@ -44,18 +41,14 @@ def read_label_file(path: Path, are_colors: bool = False) -> np.ndarray:
 
     :param are_colors: return the colors of a palette
     :return: (H, W), or (H, W, C) with colors as BGR
-    :raises LabelFileError: if the file is unreadable, or its palette leaves open what the
-        class ids are
+    :raises ImageFileError: if the file is unreadable or has several pages, or its palette
+        leaves open what the class ids are
     """
     try:
-        if not are_colors and _has_palette(path):
-            return _read_indices(path)
+        is_indexed = not are_colors and _has_palette(path)
+        return _read_indices(path) if is_indexed else load_samples(path)
     except OSError as error:
-        raise LabelFileError(f'{path} is no readable image ({error})') from error
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise LabelFileError(f'{path} is no readable image')
-    return image
+        raise ImageFileError('corrupt', f'{path} is no readable image ({error})') from error
 
 
 def _has_palette(path: Path) -> bool:
@@ -72,12 +65,10 @@ def _has_palette(path: Path) -> bool:
 
 def _read_indices(path: Path) -> np.ndarray:
     """Return the (H, W) uint8 indices of a file with a palette."""
-    try:
-        with Image.open(path) as image:
-            pixels = np.array(image)
-            entries = image.getpalette('RGB') or []
-    except SyntaxError as error:  # Pillow's word for damage within a PNG file
-        raise LabelFileError(f'{path} is no readable image ({error})') from error
+    load_samples(path)  # is stricter than Pillow: damaged files, several pages
+    with Image.open(path) as image:
+        pixels = np.array(image)
+        entries = image.getpalette('RGB') or []
     indices = pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[:, :, 0])
     palette = np.array(entries, np.uint8).reshape(-1, 3)
     present = np.flatnonzero(count_values(indices))
@@ -94,16 +85,18 @@ def _check_palette(path: Path, palette: np.ndarray, present: np.ndarray) -> None
     """
     black = np.flatnonzero(~palette.any(axis=1))
     if 0 not in black and np.isin(present, black).any():
-        raise LabelFileError(
+        raise ImageFileError(
+            'palette',
             f'{path} has black at index {black[0]} of its palette, but index 0 is the background; '
-            'save it as a gray image of class ids'
+            'save it as a gray image of class ids',
         )
     values = palette[:, 0]
     is_gray = (palette == values[:, None]).all()
     is_mask = len(values) > 1 and values[1] == MAX_BYTE and not np.delete(values, 1).any()
     if is_gray and not is_mask and (values[present] != present).any():
         pairs = ', '.join(f'{index}: {values[index]}' for index in present[:SHOWN_COLORS])
-        raise LabelFileError(
+        raise ImageFileError(
+            'palette',
             f'{path} has a palette of gray values that are not their indices ({pairs}), so that '
-            'either may be the class ids; save it as a gray image'
+            'either may be the class ids; save it as a gray image',
         )

@@ -24,6 +24,9 @@ from threading import Lock
 import numpy as np
 
 from surgseg_ros.data.label_decoding import count_values
+from surgseg_ros.data.label_decoding import decode_binary_mask
+from surgseg_ros.data.label_decoding import mask_values
+from surgseg_ros.data.label_sets import BINARY
 from surgseg_ros.data.label_sets import get_label_set
 from surgseg_ros.data.label_sets import LabelSet
 from surgseg_ros.data.label_sets import UNLABELED
@@ -107,18 +110,51 @@ def find_faults(
     :raises ValueError: if there is no such task
     """
     label_sets = [get_label_set(task) for task in tasks]
+    meanings: dict[Path, bool] = {}
     found = map_in_threads(
-        partial(_check, label_sets=label_sets, demand=demand),
+        partial(_check, label_sets=label_sets, demand=demand, meanings=meanings),
         samples,
         workers or default_workers(),
         'check',
         'image',
     )
-    return [fault for faults in found for fault in faults]
+    faults = [fault for faults in found for fault in faults]
+    return faults + _find_mixed_masks(samples, meanings)
 
 
-def _check(sample: Sample, label_sets: list[LabelSet], demand: Demand | None) -> list[Fault]:
-    """Return what is wrong with the image and the labels of a sample."""
+def _find_mixed_masks(samples: Sequence[Sample], meanings: dict[Path, bool]) -> list[Fault]:
+    """
+    Return the binary masks in which 255 would be instrument, if it is unlabeled in others.
+
+    :param meanings: of the masks with a value above 0, whether 1 occurs
+    """
+    ids = next((path for path, has_ids in meanings.items() if has_ids), None)
+    if ids is None:
+        return []
+    return [
+        Fault(
+            sample,
+            f'{path}: has {UNLABELED} but no 1, and {ids.name} has class ids; {UNLABELED} may be '
+            'instrument or unlabeled, so save all masks alike',
+        )
+        for sample in samples
+        if (path := _binary_mask_of(sample)) is not None and meanings.get(path) is False
+    ]
+
+
+def _binary_mask_of(sample: Sample) -> Path | None:
+    """Return the file of a binary mask whose values tell what 255 means."""
+    files = sample.labels.get(BINARY)
+    return files.paths[0] if files is not None and files.decode is decode_binary_mask else None
+
+
+def _check(
+    sample: Sample,
+    label_sets: list[LabelSet],
+    demand: Demand | None,
+    meanings: dict[Path, bool],
+) -> list[Fault]:
+    """Return what is wrong with the image and the labels of a sample, see _find_mixed_masks()."""
     size: tuple[int, ...] | None = None
     try:
         size = load_image(sample.image).shape[:2]
@@ -126,7 +162,9 @@ def _check(sample: Sample, label_sets: list[LabelSet], demand: Demand | None) ->
     except ImageFileError as error:
         image_faults = [str(error)]
     texts = image_faults + [
-        text for label_set in label_sets for text in _check_labels(sample, label_set, size, demand)
+        text
+        for label_set in label_sets
+        for text in _check_labels(sample, label_set, size, demand, meanings)
     ]
     return [Fault(sample, text) for text in dict.fromkeys(texts)]
 
@@ -144,7 +182,11 @@ def _check_crop(sample: Sample, size: tuple[int, ...]) -> list[str]:
 
 
 def _check_labels(
-    sample: Sample, label_set: LabelSet, size: tuple[int, ...] | None, demand: Demand | None
+    sample: Sample,
+    label_set: LabelSet,
+    size: tuple[int, ...] | None,
+    demand: Demand | None,
+    meanings: dict[Path, bool],
 ) -> list[str]:
     """
     Return what is wrong with the labels of one task.
@@ -161,6 +203,8 @@ def _check_labels(
         labels = files.decode(images)
     except ValueError as error:
         return _blame(files, images, error)
+    if label_set.name == BINARY and files.decode is decode_binary_mask and labels.any():
+        meanings[files.paths[0]] = bool((mask_values(images[0], 1) == 1).any())
     names = ', '.join(map(str, files.paths))
     beyond = np.unique(labels[(labels >= label_set.num_classes) & (labels != UNLABELED)])
     if len(beyond):

@@ -141,7 +141,7 @@ def test_all_faults_are_named_at_once(truth, prediction):
     assert len(lines) == 6
     for line, part in zip(
         lines,
-        ('broken.png is no readable', 'truth/missing.png has no prediction in',
+        ('broken.png: expected a JPEG, PNG', 'truth/missing.png has no prediction in',
          'truth/odd.png: has unknown values 17 (1 px); known are: 0, 1, 2, 3, 255; if they are '
          'class ids times N, give --mask-factor N',
          'small.png is 2x1 but its ground truth is 3x1',
