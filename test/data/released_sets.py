@@ -92,6 +92,17 @@ def endovis2017_test(root):
     return root
 
 
+def endovis2017_test_apart(frames, labels, inside=''):
+    """Write the test set as it is distributed: frames in one folder, labels in another."""
+    endovis2017_test(frames)
+    truth = labels / 'instrument_dataset_10' / inside
+    truth.mkdir(parents=True)
+    for name in ('BinarySegmentation', 'PartsSegmentation', 'TypeSegmentation'):
+        (frames / 'instrument_dataset_10' / name).rename(truth / name)
+    write(truth / 'TypeSegmentationRescaled' / 'frame300.png', mask([32], [0]))
+    write(frames / 'instrument_dataset_10' / 'right_frames' / 'frame300.png', noise())
+
+
 def isinet(root):
     write(root / 'fold2' / 'images' / 'seq4_frame007.png', noise())
     write(root / 'fold2' / 'annotations' / 'seq4_frame007.png', mask([3, 7, 2], [0, 1, 2]))

@@ -20,16 +20,17 @@ import signal
 import subprocess
 import sys
 import time
-import zipfile
 
 import cv2
 import numpy as np
+from PIL import Image
 import pytest
 import released_sets
 from released_sets import hashes
 from released_sets import mask
 from released_sets import noise
 from released_sets import write
+from sample_assertions import assert_equal_data
 
 from surgseg_ros.cli import main
 from surgseg_ros.data.datasets import open_dataset
@@ -39,18 +40,6 @@ from surgseg_ros.decoding.image_files import read_image
 
 def prepare(source, output, *arguments):
     return main(['prepare', '--input', str(source), '--output', str(output), *arguments])
-
-
-def assert_equal_data(source, output, tasks=None):
-    """Compare images and every label of two data sets."""
-    expected, found = open_dataset(source), open_dataset(output)
-    assert found.layout == 'cropped_endovis'
-    assert found.problems == ()
-    assert [sample.name for sample in found.samples] == [s.name for s in expected.samples]
-    for raw, prepared in zip(expected.samples, found.samples, strict=True):
-        np.testing.assert_array_equal(raw.read_image(), prepared.read_image())
-        for task in tasks or raw.labels:
-            np.testing.assert_array_equal(raw.read_labels(task), prepared.read_labels(task))
 
 
 def test_the_hash_is_that_of_the_pixels(tmp_path):
@@ -266,18 +255,67 @@ def test_a_frame_that_the_video_lacks_is_named(tmp_path, capsys):
     assert 'video_left.avi has no such frame' in printed
 
 
-def test_archives_of_endovis2017(tmp_path):
-    raw, downloads = released_sets.endovis2017_training(tmp_path / 'raw'), tmp_path / 'downloads'
-    downloads.mkdir()
-    for part in raw.iterdir():
-        with zipfile.ZipFile(downloads / f'{part.name}.zip', 'w') as archive:
-            for path in sorted(part.rglob('*')):
-                archive.write(path, path.relative_to(raw))
-    before = hashes(downloads)
-    assert prepare(downloads, tmp_path / 'output') == 0
-    assert hashes(downloads) == before
-    assert_equal_data(raw, tmp_path / 'output')
-    assert sorted(path.name for path in tmp_path.iterdir()) == ['downloads', 'output', 'raw']
+def test_images_without_labels_are_not_prepared_while_masks_lie_there(tmp_path, capsys):
+    source = tmp_path / 's'
+    write(source / 'instrument_dataset_9' / 'left_frames' / 'frame000.png', noise())
+    write(source / 'instrument_dataset_9' / 'right_frames' / 'frame000.png', noise())
+    write(source / 'answers' / 'video9' / 'frame000.png', mask([1], [0]))
+    assert prepare(source, tmp_path / 'o') == 1
+    printed = capsys.readouterr().err
+    assert '1 images that are no frames of layout endovis2017' in printed
+    assert 'answers/video9/frame000.png' in printed
+    assert not (tmp_path / 'o').exists()
+
+
+@pytest.mark.parametrize('arguments', [[], ['--skip-bad']])
+def test_masks_of_255_do_not_become_unlabeled(tmp_path, capsys, arguments):
+    source = released_sets.image_mask_folder(tmp_path / 's', mask([255], [0]))
+    assert prepare(source, tmp_path / 'o', '--tasks', 'types', *arguments) == 1
+    assert "'types' have no class but the background" in capsys.readouterr().err
+    assert not (tmp_path / 'o').exists()
+
+
+def test_255_means_the_same_in_all_binary_masks(tmp_path, capsys):
+    source = released_sets.image_mask_folder(tmp_path / 's', mask([255], [0]))
+    write(source / 'images' / 'b.png', noise())
+    write(source / 'masks' / 'b.png', mask([1, 255], [0, 1]))
+    assert prepare(source, tmp_path / 'o', '--tasks', 'binary') == 1
+    assert 'masks/a.png: has 255 but no 1, and b.png has class ids' in capsys.readouterr().err
+
+
+def test_masks_times_a_factor(tmp_path, capsys):
+    source = released_sets.image_mask_folder(tmp_path / 's', mask([85, 255], [0, 1]))
+    arguments = ('--tasks', 'parts', '--mask-factor')
+    assert prepare(source, tmp_path / 'o', '--tasks', 'parts') == 1
+    assert 'unknown values 85 (24 px)' in (printed := capsys.readouterr().err)
+    assert 'give --mask-factor N' in printed
+    assert prepare(source, tmp_path / 'o', *arguments, '85') == 0
+    labels = open_dataset(tmp_path / 'o').samples[0].read_labels('parts')
+    assert labels[0, :3].tolist() == [1, 3, 0]
+    assert prepare(source, tmp_path / 'o', *arguments, '5') == 1
+    assert 'was begun with other settings' in capsys.readouterr().err
+
+
+def test_the_account_for_people_and_programs(damaged, tmp_path, capsys):
+    assert prepare(damaged, tmp_path / 'o', '--skip-bad') == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == f'read 7 images of {damaged}, used 5; left out: 3 problems'
+    assert prepare(damaged, tmp_path / 'p', '--json') == 1
+    account = json.loads(capsys.readouterr().out)
+    assert (account['read'], account['used'], account['is_complete']) == (7, 0, False)
+    assert len(account['left_out'][0]['names']) == 3
+
+
+def test_images_and_masks_share_one_raster(tmp_path):
+    """An orientation that a camera wrote into a photo turns neither of them."""
+    source = released_sets.image_mask_folder(tmp_path / 's', mask([1], [0]))
+    image = Image.fromarray(noise())
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    image.save(source / 'images' / 'a.png', exif=exif)
+    assert prepare(source, tmp_path / 'o', '--tasks', 'binary') == 0
+    (sample,) = open_dataset(tmp_path / 'o').samples
+    np.testing.assert_array_equal(sample.read_image(), noise())
 
 
 def test_masks_of_an_unknown_label_set_need_a_task(tmp_path, capsys):

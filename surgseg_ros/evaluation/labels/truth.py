@@ -59,6 +59,8 @@ from surgseg_ros.evaluation.labels.label_folders import missing
 from surgseg_ros.evaluation.labels.label_folders import task_folders
 from surgseg_ros.reporting.accounts import LeftOut
 
+MASK_NOTE = f'{UNLABELED} is instrument in the ground truth, which has no other value but 0'
+
 
 @dataclass(frozen=True)
 class TruthSource:
@@ -101,8 +103,8 @@ def find_truth(folder: Path, task: str, factor: int | None = None) -> GroundTrut
     """
     List the ground truth of a folder in one of the layouts above.
 
-    With task ``binary``, folders of label images without a factor of their own are read until
-    a file tells what 255 means: unlabeled where a class id occurs, instrument where none does.
+    With task ``binary``, label images whose values nothing tells are read until a file does so:
+    255 is unlabeled where class ids occur in any of them, else instrument.
 
     :param factor: the values in the files are class ids times this (default: that of the layout,
         which is 1 except in a folder of the task)
@@ -157,9 +159,8 @@ def _truth_of_folders(
         for video, (_, own_factor) in folders.items()
         for path in files[video].values()
     ]
-    note = f'{UNLABELED} is instrument in the ground truth, which has no other value but 0'
     left_out = _left_out({folder for folder, _ in folders.values()}, folders, root)
-    return GroundTruth(sources, left_out, (note,) if is_mask else ())
+    return GroundTruth(sources, left_out, (MASK_NOTE,) if is_mask else ())
 
 
 def _left_out(used: set[Path], videos: Iterable[str], root: Path) -> tuple[LeftOut, ...]:
@@ -201,8 +202,12 @@ def _truth_file(video: str, path: Path, task: str, factor: int) -> TruthSource:
 
 def _truth_of_dataset(folder: Path, task: str, factor: int | None) -> GroundTruth:
     """Return the ground truth of a data set in another layout."""
+    is_mask = False
     try:
         contents = open_dataset(folder, mask_factor=factor)
+        if task == BINARY and factor is None and contents.layout == image_mask_folder.LAYOUT.name:
+            is_mask = _are_masks(sample.labels[task].paths[0] for sample in contents.samples)
+            contents = open_dataset(folder, mask_factor=UNLABELED if is_mask else 1)
     except DatasetError as error:
         raise EvaluationError(
             f'{folder} holds no label images ({", ".join(LABEL_SUFFIXES)}), neither itself, nor '
@@ -220,7 +225,8 @@ def _truth_of_dataset(folder: Path, task: str, factor: int | None) -> GroundTrut
             LeftOut('problems of the data set', unnamed=len(contents.problems)),
             LeftOut('images without labels', (*unlabeled, *contents.unlabeled), is_loss=False),
         ),
-        problems=contents.problems,
+        (MASK_NOTE,) if is_mask else (),
+        contents.problems,
     )
 
 

@@ -16,179 +16,22 @@
 
 import cv2
 import numpy as np
+from PIL import Image
 import pytest
 import released_sets
 from released_sets import hashes
 from released_sets import mask
 from released_sets import noise
 from released_sets import write
+from sample_assertions import assert_labels
+from sample_assertions import columns
+from sample_assertions import open_without_problems
+from sample_assertions import padded
 
 from surgseg_ros.data.datasets import list_layouts
 from surgseg_ros.data.datasets import open_dataset
 from surgseg_ros.data.label_sets import list_label_sets
 from surgseg_ros.data.samples import DatasetError
-
-
-def sample_of(contents, name):
-    return next(sample for sample in contents.samples if sample.name == name)
-
-
-def columns(sample, task):
-    """Return the class ids of the columns of a sample whose rows are equal."""
-    labels = sample.read_labels(task)
-    assert labels.dtype == np.uint8
-    assert (labels == labels[0]).all()
-    return labels[0].tolist()
-
-
-def padded(values, width=32):
-    return [*values, *[0] * (width - len(values))]
-
-
-def assert_labels(sample, expected):
-    assert set(sample.labels) == set(expected)
-    for task, values in expected.items():
-        assert columns(sample, task) == padded(values), task
-
-
-def open_without_problems(root, layout):
-    contents = open_dataset(root)
-    assert contents.layout == layout
-    assert contents.problems == ()
-    return contents
-
-
-def test_endovis2017_training(tmp_path):
-    root = released_sets.endovis2017_training(tmp_path)
-    contents = open_without_problems(root, 'endovis2017')
-    assert [sample.name for sample in contents.samples] == [
-        'instrument_dataset_1/frame000', 'instrument_dataset_1/frame001',
-        'instrument_dataset_6/frame000', 'instrument_dataset_6/frame001',
-    ]  # fmt: skip
-    assert contents.tasks == ('binary', 'parts', 'types')
-    first = contents.samples[0]
-    np.testing.assert_array_equal(first.read_image(), noise(seed=0))
-    assert first.crop is None
-    # Columns: shaft, wrist, clasper below "other", overlap won by the bipolar forceps, its
-    # clasper, its probe, "other" alone.
-    assert_labels(first, {
-        'binary': [1, 1, 1, 1, 1, 1, 0],
-        'parts': [1, 2, 3, 2, 3, 0, 0],
-        'types': [2, 2, 7, 1, 1, 1, 7],
-    })  # fmt: skip
-    # The folder without suffix counts, too.
-    assert_labels(sample_of(contents, 'instrument_dataset_6/frame001'), {
-        'binary': [1, 1, 1], 'parts': [1, 2, 3], 'types': [3, 6, 2],
-    })  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ('folder', 'class_id'),
-    [
-        ('Left_Prograsp_Forceps_labels', 2),
-        ('Maryland_Bipolar_Forceps_labels', 1),
-        ('Large_Needle_Driver_Right_labels', 3),
-        ('Right_Vessel_Sealer', 4),
-        ('Left_Grasping_Retractor_labels', 5),
-        ('Monopolar_Curved_Scissors_labels', 6),
-    ],
-)
-def test_endovis2017_names_of_instruments(tmp_path, folder, class_id):
-    video = tmp_path / 'instrument_dataset_7'
-    write(video / 'left_frames' / 'frame000.png', noise())
-    write(video / 'ground_truth' / folder / 'frame000.png', mask([10], [5]))
-    (sample,) = open_dataset(tmp_path).samples
-    assert columns(sample, 'types') == padded([0, 0, 0, 0, 0, class_id])
-    assert open_dataset(video).samples == (sample,)
-
-
-def test_endovis2017_later_folder_wins_in_sorted_order(tmp_path):
-    video = tmp_path / 'instrument_dataset_3'
-    write(video / 'left_frames' / 'frame000.png', noise())
-    for folder, value in (('Vessel_Sealer', 30), ('Bipolar_Forceps_labels', 10)):
-        write(video / 'ground_truth' / folder / 'frame000.png', mask([value], [0]))
-    (sample,) = open_dataset(tmp_path).samples
-    assert_labels(sample, {'binary': [1], 'parts': [3], 'types': [4]})
-
-
-def test_endovis2017_border_is_cut(tmp_path):
-    video = tmp_path / 'instrument_dataset_1'
-    image = np.zeros((1080, 1920, 3), np.uint8)
-    image[28:1052, 320:1600] = 90
-    image[28, 320] = (1, 2, 3)
-    raw = np.zeros((1080, 1920), np.uint8)
-    raw[27, 320] = raw[28, 319] = 20
-    raw[28, 320] = 10
-    raw[1051, 1599] = 30
-    write(video / 'left_frames' / 'frame000.png', image)
-    write(video / 'ground_truth' / 'Prograsp_Forceps' / 'frame000.png', raw)
-    (sample,) = open_dataset(tmp_path).samples
-    assert sample.crop == (320, 28, 1280, 1024)
-    found = sample.read_image()
-    assert found.shape == (1024, 1280, 3)
-    assert found.min(axis=2)[1:].all()
-    assert found[0, 0].tolist() == [1, 2, 3]
-    expected = np.zeros((1024, 1280), np.uint8)
-    expected[0, 0], expected[1023, 1279] = 1, 3
-    np.testing.assert_array_equal(sample.read_labels('parts'), expected)
-
-
-@pytest.mark.parametrize('inside', ['', 'ground_truth'])
-def test_endovis2017_test_set(tmp_path, inside):
-    released_sets.endovis2017_test(tmp_path)
-    video = tmp_path / 'instrument_dataset_10'
-    (video / inside).mkdir(exist_ok=True)
-    for name in ('BinarySegmentation', 'PartsSegmentation', 'TypeSegmentation'):
-        (video / name).rename(video / inside / name)
-    contents = open_dataset(tmp_path)
-    assert contents.problems == ()
-    (sample,) = contents.samples
-    assert_labels(sample, {
-        'binary': [1, 1, 1], 'parts': [1, 2, 3], 'types': [1, 2, 3, 4, 5, 6, 7],
-    })  # fmt: skip
-
-
-def test_endovis2017_everything_that_does_not_fit_is_named(tmp_path):
-    root = released_sets.endovis2017_training(tmp_path, frames=4)
-    video = root / 'instrument_1_4_training' / 'instrument_dataset_1'
-    truth = video / 'ground_truth'
-    (truth / 'Other_labels' / 'frame001.png').unlink()
-    (video / 'left_frames' / 'frame002.png').unlink()
-    (truth / 'Spoon_labels').mkdir()
-    write(video / 'left_frames' / 'frame003.png', noise(20, 30))
-    (truth / 'Left_Prograsp_Forceps_labels' / 'notes.txt').write_text('x')
-    contents = open_dataset(root)
-    assert [sample.name for sample in contents.samples if sample.video.endswith('1')] == [
-        'instrument_dataset_1/frame000'
-    ]
-    for culprit in (
-        'Other_labels/frame001.png',
-        'Other_labels/frame002.png',
-        'Left_Prograsp_Forceps_labels/frame002.png',
-        'Maryland_Bipolar_Forceps_labels/frame002.png',
-        'Spoon_labels',
-        'left_frames/frame003.png',
-        'notes.txt',
-    ):
-        assert sum(culprit in problem for problem in contents.problems) == 1, culprit
-    assert len(contents.problems) == 7
-
-
-def test_two_videos_of_one_name_are_not_mixed(tmp_path):
-    released_sets.endovis2017_test(tmp_path / 'a')
-    released_sets.endovis2017_test(tmp_path / 'b')
-    contents = open_dataset(tmp_path)
-    assert len(contents.samples) == 1
-    assert 'same name' in contents.problems[0]
-
-
-def test_endovis2017_without_ground_truth_is_unlabeled(tmp_path):
-    write(tmp_path / 'instrument_dataset_9' / 'left_frames' / 'frame000.png', noise())
-    contents = open_dataset(tmp_path)
-    assert contents.problems == ()
-    assert not contents.samples[0].labels
-    with pytest.raises(DatasetError, match="frame000.png has no labels for task 'parts'"):
-        contents.samples[0].read_labels('parts')
 
 
 def test_isinet(tmp_path):
@@ -216,6 +59,42 @@ def test_endovis2018(tmp_path):
     assert columns(sample, 'endovis2018_scene') == list(range(12))
     assert columns(sample, 'parts') == [0, 1, 3, 2] + [0] * 8
     assert columns(sample, 'binary') == [0, 1, 1, 1] + [0] * 8
+
+
+@pytest.mark.parametrize(
+    ('make', 'video'),
+    [
+        (released_sets.endovis2017_test, 'instrument_dataset_10'),
+        (released_sets.endovis2018, 'miccai_challenge_2018_release_1/seq_5'),
+        (released_sets.sar_rarp50, 'train1/video_11_1'),
+        (released_sets.isinet, 'fold2'),
+        (lambda root: released_sets.image_mask_folder(root, mask([], [])), '.'),
+        (released_sets.cropped_endovis, 'clip_a'),
+    ],
+)
+def test_folders_in_a_video_that_are_not_understood_are_named(tmp_path, make, video):
+    root = make(tmp_path / 'set')
+    write(root / video / 'Parts_Labels' / 'a.png', mask([1], [0]))
+    (root / video / '.cache').mkdir()
+    (problem,) = open_dataset(root).problems
+    assert 'Parts_Labels: unknown folder' in problem
+    assert open_dataset(root).samples
+
+
+def test_endovis2018_labels_in_a_folder_of_their_own(tmp_path):
+    video = released_sets.endovis2018(tmp_path) / 'miccai_challenge_2018_release_1' / 'seq_5'
+    (tmp_path / 'test_labels' / 'seq_5').mkdir(parents=True)
+    (video / 'labels').rename(tmp_path / 'test_labels' / 'seq_5' / 'labels')
+    (sample,) = open_without_problems(tmp_path, 'endovis2018').samples
+    assert columns(sample, 'parts') == [0, 1, 3, 2] + [0] * 8
+
+
+def test_endovis2018_colors_of_a_palette_count(tmp_path):
+    root = released_sets.endovis2018(tmp_path)
+    (path,) = root.rglob('labels/*.png')
+    Image.open(path).convert('P', palette=Image.Palette.ADAPTIVE).save(path)
+    (sample,) = open_dataset(root).samples
+    assert columns(sample, 'endovis2018_scene') == list(range(12))
 
 
 def test_endovis2018_unknown_color(tmp_path):
@@ -383,11 +262,30 @@ def test_folders_without_images(tmp_path):
         open_dataset(tmp_path)
 
 
+def test_image_mask_folder_with_a_factor(tmp_path):
+    root = released_sets.image_mask_folder(tmp_path / 's', mask([85, 255], [0, 1]))
+    (sample,) = open_dataset(root, mask_factor=85).samples
+    assert columns(sample, 'parts') == padded([1, 3])
+    with pytest.raises(DatasetError, match='layout agsd .* are known; leave out --mask-factor'):
+        open_dataset(released_sets.agsd(tmp_path / 'agsd'), mask_factor=255)
+
+
+def test_what_systems_leave_behind_is_passed_over(tmp_path):
+    root = released_sets.image_mask_folder(tmp_path, mask([1], [0]))
+    for name in ('._a.png', '.DS_Store', 'Thumbs.db', 'desktop.ini'):
+        (root / 'masks' / name).write_bytes(b'x')
+    write(root / '__MACOSX' / 'a.png', noise())
+    (root / 'images' / 'a.png').rename(root / 'images' / 'a.PNG')
+    (sample,) = open_without_problems(root, 'image_mask_folder').samples
+    assert columns(sample, 'binary') == padded([1])
+
+
 def test_image_mask_folders_of_several_videos(tmp_path):
     for video in ('first', 'second'):
         write(tmp_path / video / 'frames' / '7.png', noise())
         write(tmp_path / video / 'labels' / '7.png', mask([1, 255], [0, 1]))
-    (tmp_path / 'without_masks' / 'frames').mkdir(parents=True)
+    write(tmp_path / 'without_masks' / 'frames' / '8.png', noise())
     contents = open_without_problems(tmp_path, 'image_mask_folder')
     assert [sample.name for sample in contents.samples] == ['first/7', 'second/7']
+    assert contents.unlabeled == ('without_masks/8',)
     assert columns(contents.samples[1], 'parts') == padded([1, 255])

@@ -125,6 +125,24 @@ def test_a_data_set_of_videos(tmp_path, capsys):
     assert cv2.imread(str(tmp_path / 'pictures' / 'confusion_matrix.png')) is not None
 
 
+def test_the_account_is_the_last_line_and_in_the_result(folders, capsys):
+    truth, prediction = folders
+    _write_frame(folders, 'f1', [[0, 1, 255]], [[0, 1, 1]])
+    _write(prediction, 'f2', [[0, 1]])
+    paths = ['--predictions', str(prediction), '--ground-truth', str(truth)]
+    assert main(['evaluate', *paths, '--task', 'parts']) == 0
+    printed = capsys.readouterr()
+    assert printed.err.splitlines()[-1] == (
+        'read 1 frame, used 1; left out: 1 predictions without ground truth (f2.png); '
+        '1 px do not count (255 in the truth, or masked by --ignore)'
+    )
+    account = json.loads(printed.out)['account']
+    assert account['is_complete']
+    assert account['left_out'][0]['names'] == ['f2.png']
+    assert main(['evaluate', *paths[:2], '--ground-truth', 'nowhere', '--task', 'parts']) == 1
+    assert 'nowhere does not exist; name the folder' in capsys.readouterr().err
+
+
 def test_pictures_of_binary_scores_show_predictions_of_parts(folders, tmp_path):
     truth, prediction = folders
     _write_frame(folders, 'f', np.ones((30, 40)), np.full((30, 40), 3))

@@ -17,6 +17,7 @@
 
 import cv2
 import numpy as np
+from PIL import Image
 import pytest
 
 from surgseg_ros.data.image_files import write_image
@@ -230,3 +231,122 @@ def test_videos_are_chosen_by_name(tmp_path):
     assert [source.video for source in choose_videos(sources, ['two'])] == ['two']
     with pytest.raises(EvaluationError, match='no video three; it has: one, two'):
         choose_videos(sources, ['two', 'three'])
+
+
+def test_suffixes_in_any_case_and_hidden_files(truth, prediction):
+    for name in ('f1.png', 'f2.PNG', 'f3.Tif'):
+        write(truth / name, [[0, 1]])
+        write(prediction / name.lower(), [[0, 1]])
+    for folder in (truth, prediction):
+        (folder / '._f1.png').write_bytes(b'x')
+    assert (
+        len(list(LabelPairs(find_truth(truth, 'parts').sources, prediction, 'parts').frames()))
+        == 3
+    )
+    write(truth / 'F2.PNG', [[0, 1]])
+    write(truth / 'f2.png', [[0, 1]])
+    with pytest.raises(EvaluationError, match=r'f2\.png: f2\.PNG has the same name'):
+        find_truth(truth, 'parts')
+
+
+@pytest.mark.parametrize('task', ['binary', 'parts'])
+@pytest.mark.parametrize('values', [[0, 30, 100, 255], [0, 128, 255, 255], [0, 20, 200, 255]])
+def test_values_that_are_no_class_ids_never_become_ignored(truth, prediction, task, values):
+    """Those of EndoVis 2017's test labels, those of a threshold, soft edges."""
+    write(truth / 'f1.png', [values])
+    write(prediction / 'f1.png', [[0, 1, 2, 3]])
+    with pytest.raises(
+        EvaluationError, match=rf'truth/f1\.png: has unknown .*{values[1]} \(1 px\)'
+    ):
+        list(LabelPairs(find_truth(truth, task).sources, prediction, task).frames())
+    with pytest.raises(EvaluationError, match=r'truth/f1\.png: .*--prediction-factor'):
+        list(LabelPairs(find_truth(prediction, task).sources, truth, task).frames())
+
+
+def test_255_of_a_prediction_is_no_class_where_there_are_others(truth, prediction):
+    write(truth / 'f1.png', [[0, 1, 2]])
+    write(prediction / 'f1.png', [[0, 1, 255]])
+    for task in ('binary', 'parts'):
+        with pytest.raises(EvaluationError, match=r'f1\.png: has the value 255 \(1 px\)'):
+            list(LabelPairs(find_truth(truth, task).sources, prediction, task).frames())
+
+
+def test_colors_and_palettes(truth, prediction):
+    """A palette's indices are the class ids; red, like any color on black, is a binary mask."""
+    palette = Image.fromarray(np.array([[0, 1, 2, 3]], np.uint8), mode='P')
+    palette.putpalette((0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0))
+    truth.mkdir()
+    palette.save(truth / 'f1.png')
+    write(prediction / 'f1.png', [[[0, 0, 0], [0, 0, 255], [0, 0, 255], [0, 0, 255]]])
+    (frame,) = LabelPairs(find_truth(truth, 'binary').sources, prediction, 'binary').frames()
+    assert frame.truth.tolist() == [[0, 1, 2, 3]]
+    assert frame.prediction.tolist() == [[0, 1, 1, 1]]
+    (frame,) = LabelPairs(find_truth(prediction, 'binary').sources, truth, 'binary').frames()
+    assert frame.truth.tolist() == [[0, 1, 1, 1]]
+    with pytest.raises(EvaluationError, match=r'prediction/f1\.png: is a color image'):
+        list(LabelPairs(find_truth(truth, 'parts').sources, prediction, 'parts').frames())
+
+
+def test_masks_to_ignore_must_fit(truth, prediction, tmp_path):
+    for stem in ('f1', 'f2'):
+        write(truth / 'a' / f'{stem}.png', [[0, 1]])
+        write(truth / 'b' / f'{stem}.png', [[0, 1]])
+        write(prediction / 'a' / f'{stem}.png', [[1, 1]])
+    ignore = tmp_path / 'ignore'
+    sources = find_truth(truth, 'parts').sources
+    chosen = choose_videos(sources, ['a'])
+    others = tuple(choose_videos(sources, ['b']))
+    pairs = LabelPairs(chosen, prediction, 'parts', ignore, others=others)
+    with pytest.raises(EvaluationError, match='ignore does not exist'):
+        list(pairs.frames())
+    ignore.mkdir()
+    with pytest.raises(EvaluationError, match='ignore has no masks'):
+        list(LabelPairs(chosen, prediction, 'parts', ignore).frames())
+    write(ignore / 'a' / 'f1.png', [[7, 0]])
+    write(ignore / 'b' / 'f1.png', [[255, 0]])
+    (first, second) = LabelPairs(chosen, prediction, 'parts', ignore, others=others).frames()
+    assert (first.truth.tolist(), second.truth.tolist()) == ([[255, 1]], [[0, 1]])
+    write(ignore / 'a' / 'f2_ignore.png', [[255, 0]])
+    with pytest.raises(EvaluationError, match='1 masks that fit no frame: a/f2_ignore.png'):
+        list(LabelPairs(chosen, prediction, 'parts', ignore, others=others).frames())
+
+
+def test_what_lies_beside_truth_and_predictions_is_counted(truth, prediction):
+    write(truth / 'f1.png', [[0, 1]])
+    write(truth / 'f2.jpg', [[0, 1]])
+    write(truth / 'more' / 'f3.png', [[0, 1]])
+    write(prediction / 'f1.png', [[0, 1]])
+    write(prediction / 'f9.png', [[0, 1]])
+    found = find_truth(truth, 'parts')
+    assert [left.names for left in found.left_out] == [('f2.jpg',), ('more',)]
+    assert LabelPairs(found.sources, prediction, 'parts').unused_predictions() == ['f9.png']
+
+
+def test_a_factor_for_values_that_are_known_is_refused(tmp_path):
+    released = tmp_path / 'instrument_dataset_1'
+    write(released / 'left_frames' / 'a.png', np.zeros((4, 4, 3)))
+    write(released / 'BinarySegmentation' / 'a.png', np.zeros((4, 4)))
+    with pytest.raises(EvaluationError, match='leave out --mask-factor'):
+        find_truth(tmp_path, 'binary', 255)
+
+
+def test_folders_that_are_not_there(tmp_path):
+    with pytest.raises(
+        EvaluationError, match='nowhere does not exist; name the folder of the gro'
+    ):
+        find_truth(tmp_path / 'nowhere', 'binary')
+    write(tmp_path / 'a.png', [[0]])
+    with pytest.raises(EvaluationError, match=r'a\.png is a file; name the folder'):
+        find_truth(tmp_path / 'a.png', 'binary')
+
+
+def test_what_255_means_in_a_folder_of_images_and_masks(tmp_path):
+    for stem, values in (('a', [255, 0]), ('b', [255, 255])):
+        write(tmp_path / 'images' / f'{stem}.png', np.zeros((1, 2, 3)))
+        write(tmp_path / 'masks' / f'{stem}.png', [values])
+    found = find_truth(tmp_path, 'binary')
+    assert [source.read().tolist() for source in found.sources] == [[[1, 0]], [[1, 1]]]
+    assert found.notes
+    write(tmp_path / 'masks' / 'b.png', [[1, 255]])
+    found = find_truth(tmp_path, 'binary')
+    assert [source.read().tolist() for source in found.sources] == [[[255, 0]], [[1, 255]]]
