@@ -15,7 +15,8 @@
 """
 Label images against ground truth.
 
-- :mod:`.evaluate`: the work of ``surgseg evaluate``; :mod:`.pairs`: the files that belong together
+- :mod:`.evaluate`: the work of ``surgseg evaluate``; :mod:`.truth`, :mod:`.label_folders`,
+  :mod:`.pairs`: files of ground truth, of label images, and which belong together
 - :mod:`.metrics`: Dice and IoU from confusion matrices; :mod:`.overlap_metrics`,
   :mod:`.surface_metrics`: all others; :mod:`.map_scores`: those of probability maps
 - :mod:`.scores`, :mod:`.frame_records`: what is kept of every frame and summed up
