@@ -81,6 +81,7 @@ class StereoCalibrationFile:
                 f'{len(paths)} calibration files; give one of both eyes, or those of the left and '
                 'the right eye'
             )
+        self.paths = tuple(paths)
         self._name = ' and '.join(f"'{path}'" for path in paths)
         self._options = options
         self._found: dict[Size, StereoCalibration] = {}

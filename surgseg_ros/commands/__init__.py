@@ -20,5 +20,5 @@ A module holds arguments, help and what is printed; the work is done below: ``pr
 ``train`` and ``adapt`` in :mod:`surgseg_ros.training`, ``export`` in
 :mod:`surgseg_ros.inference`, ``prepare`` in :mod:`surgseg_ros.data`, ``reproduce`` and
 ``weights`` in :mod:`surgseg_ros.reproduction`. Arguments that several share are in
-:mod:`.arguments`.
+:mod:`.arguments`, what those that read frames say at the end is in :mod:`.frame_accounts`.
 """

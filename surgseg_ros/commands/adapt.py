@@ -15,13 +15,16 @@
 """``surgseg adapt``: a network for one clip, learned without labels."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
+from typing import TYPE_CHECKING
 
 from surgseg_ros.commands.arguments import add_bits_argument
 from surgseg_ros.commands.arguments import add_crop_argument
 from surgseg_ros.commands.arguments import add_device_argument
+from surgseg_ros.commands.arguments import add_json_argument
 from surgseg_ros.commands.arguments import add_names_argument
 from surgseg_ros.commands.arguments import add_settings_argument
 from surgseg_ros.commands.arguments import add_size_argument
@@ -29,6 +32,14 @@ from surgseg_ros.commands.arguments import add_topic_argument
 from surgseg_ros.commands.arguments import given_values
 from surgseg_ros.commands.arguments import parse_settings
 from surgseg_ros.commands.arguments import parse_size
+from surgseg_ros.commands.arguments import run_with_account
+from surgseg_ros.commands.frame_accounts import make_account
+from surgseg_ros.reporting.accounts import Account
+from surgseg_ros.reporting.accounts import LeftOut
+
+if TYPE_CHECKING:
+    from surgseg_ros.data.frame_source import FrameSource
+    from surgseg_ros.training.label_free.clip import Clip
 
 OTSU = 'otsu'
 SINGLE_STAGE, TRAIN_TEST = 'ss', 'tt'
@@ -89,6 +100,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         'which is as gray as instruments are',
     )
     add_device_argument(parser)
+    add_json_argument(parser)
     _add_label_arguments(parser)
     _add_cue_arguments(parser)
     _add_training_arguments(parser)
@@ -143,6 +155,10 @@ def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_adapt(arguments: argparse.Namespace) -> int:
+    return run_with_account(_adapt, arguments)
+
+
+def _adapt(arguments: argparse.Namespace) -> Account:
     from surgseg_ros.data.bag_frames import is_bag
     from surgseg_ros.data.frame_source import FrameSource
     from surgseg_ros.inference.crop import parse_crop
@@ -164,12 +180,12 @@ def _run_adapt(arguments: argparse.Namespace) -> int:
         arguments.predictions,
         arguments.min_area,
     )
-    test_source = None
+    source, test_source = FrameSource(arguments.input, arguments.topic), None
     if arguments.test_input is not None:
         topic = arguments.topic if is_bag(arguments.test_input) else None
         test_source = FrameSource(arguments.test_input, topic)
     result = adapt(
-        FrameSource(arguments.input, arguments.topic),
+        source,
         files,
         options,
         test_source=test_source,
@@ -179,7 +195,27 @@ def _run_adapt(arguments: argparse.Namespace) -> int:
     )
     print(f'checkpoint: {arguments.output}, threshold {result.threshold:.3f}')
     print(f'picture: {arguments.output.with_suffix(".png")}')
-    return 0
+    clips = [result.clip] if test_source is None else [result.clip, result.predicted_clip]
+    return _make_account(clips, [source] if test_source is None else [source, test_source])
+
+
+def _make_account(clips: 'Sequence[Clip]', sources: 'Sequence[FrameSource]') -> Account:
+    read, used = sum(clip.read for clip in clips), sum(len(clip) for clip in clips)
+    unreadable = [stem for clip in clips for stem in clip.unreadable]
+    return make_account(
+        'frame',
+        sources,
+        read=read,
+        used=used,
+        left_out=[
+            LeftOut('could not be decoded', tuple(unreadable)),
+            LeftOut(
+                'beyond --max-frames, evenly spaced',
+                unnamed=read - used - len(unreadable),
+                is_loss=False,
+            ),
+        ],
+    )
 
 
 def _changes(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -16,6 +16,7 @@
 """``surgseg predict``: label images of images and videos."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 import sys
 
@@ -25,9 +26,19 @@ from surgseg_ros.commands.arguments import add_branch_argument
 from surgseg_ros.commands.arguments import add_checkpoint_argument
 from surgseg_ros.commands.arguments import add_crop_argument
 from surgseg_ros.commands.arguments import add_device_argument
+from surgseg_ros.commands.arguments import add_json_argument
 from surgseg_ros.commands.arguments import add_topic_argument
 from surgseg_ros.commands.arguments import load_segmenter
 from surgseg_ros.commands.arguments import missing_options
+from surgseg_ros.commands.arguments import run_with_account
+from surgseg_ros.commands.frame_accounts import make_account
+from surgseg_ros.reporting.accounts import Account
+from surgseg_ros.reporting.accounts import LeftOut
+
+EYES_EXCHANGED = (
+    'the eyes look exchanged: every disparity is negative, no instrument was located, and '
+    '{0.located_exchanged} would be with --left and --right exchanged'
+)
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -41,9 +52,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         '(types). With --stereo, --left, --right and --calibration instead of --input: find where '
         'the instruments are, <stem>.json for every pair, in m in the left optical frame.',
     )
-    parser.add_argument(
-        '--input', type=Path, help='image, folder, video or rosbag2 recording (its folder)'
-    )
+    parser.add_argument('--input', type=Path, help='image, folder, video or rosbag2 recording')
     add_topic_argument(parser)
     add_bits_argument(parser)
     _add_stereo_arguments(parser)
@@ -75,6 +84,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         default=1,
         help='multiply the class ids in the PNG files (default: %(default)s)',
     )
+    add_json_argument(parser)
     parser.set_defaults(run=_run_predict)
 
 
@@ -84,7 +94,7 @@ def _add_stereo_arguments(parser: argparse.ArgumentParser) -> None:
         '--stereo', action='store_true', help='locate the instruments in pairs of images'
     )
     stereo.add_argument('--left', type=Path, help='image, folder or video of the left eye')
-    stereo.add_argument('--right', type=Path, help='of the right eye; names or order make pairs')
+    stereo.add_argument('--right', type=Path, help='of the right eye; names or times make pairs')
     stereo.add_argument(
         '--calibration',
         type=Path,
@@ -115,8 +125,11 @@ def _add_stereo_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_predict(arguments: argparse.Namespace) -> int:
-    if arguments.stereo:
-        return _run_predict_stereo(arguments)
+    work = _predict_pairs if arguments.stereo else _predict_frames
+    return run_with_account(work, arguments)
+
+
+def _predict_frames(arguments: argparse.Namespace) -> Account:
     from surgseg_ros.data.frame_source import FrameSource
     from surgseg_ros.inference.crop import parse_crop
     from surgseg_ros.prediction.images import predict
@@ -131,12 +144,17 @@ def _run_predict(arguments: argparse.Namespace) -> int:
     print(f'{report.segmented} label images in {arguments.output}')
     classes = enumerate(segmenter.label_set.class_names)
     print('pixel values: ' + ', '.join(f'{index * factor} {name}' for index, name in classes))
-    if report.unreadable:
-        print(f'could not read: {", ".join(report.unreadable)}', file=sys.stderr)
-    return 1 if report.unreadable or not report.segmented else 0
+    _print_names('could not read', report.unreadable)
+    return make_account(
+        'frame',
+        [source],
+        read=report.segmented + len(report.unreadable),
+        used=report.segmented,
+        left_out=[LeftOut('could not be decoded', tuple(report.unreadable))],
+    )
 
 
-def _run_predict_stereo(arguments: argparse.Namespace) -> int:
+def _predict_pairs(arguments: argparse.Namespace) -> Account:
     from surgseg_ros.calibration.baseline import parse_limits
     from surgseg_ros.calibration.files import ReadOptions
     from surgseg_ros.calibration.files import StereoCalibrationFile
@@ -162,7 +180,23 @@ def _run_predict_stereo(arguments: argparse.Namespace) -> int:
     )
     print(calibration.describe())
     print(f'{report.pairs} pairs, {report.instruments} located instruments in {arguments.output}')
-    for what, names in (('no partner', report.unpaired), ('could not read', report.unreadable)):
-        if names:
-            print(f'{what}: {", ".join(names)}', file=sys.stderr)
-    return 1 if report.unreadable or not report.pairs else 0
+    _print_names('no partner', report.unpaired)
+    _print_names('could not read', report.unreadable)
+    return make_account(
+        'frame',
+        [left, right],
+        read=report.frames,
+        used=2 * report.pairs,
+        left_out=[
+            LeftOut('without a partner', tuple(report.unpaired)),
+            LeftOut('of a pair that could not be decoded', tuple(report.unreadable)),
+        ],
+        warnings=[EYES_EXCHANGED.format(report)] if report.looks_exchanged else [],
+        notes=[f'paired {report.rule}'],
+    )
+
+
+def _print_names(what: str, names: Sequence[str]) -> None:
+    """Print all names, of which the account shows the first ones only."""
+    if names:
+        print(f'{what}: {", ".join(names)}', file=sys.stderr)

@@ -16,13 +16,14 @@
 Files in, samples and label images out: label sets, readers of frames and of data sets.
 
 - :mod:`.label_sets` (and ``label_sets.yaml``): what the values of a label image mean
-- :mod:`.frame_source`, :mod:`.bag_frames`, :mod:`.recordings`: frames of whatever holds frames
+- :mod:`.frame_source`: frames of whatever holds them, :mod:`.videos`, :mod:`.bag_frames` (with
+  :mod:`.recordings`); :mod:`.frame_pairs`: of two eyes; :mod:`.image_files`: images to write
 - :mod:`.datasets`, :mod:`.layouts`: data sets on disk, one module a layout
 - :mod:`.samples`, :mod:`.label_files`, :mod:`.label_decoding`, :mod:`.sample_checks`,
   :mod:`.splits`: their content; :mod:`.file_lists`: what counts in a folder
 - :mod:`.prepare`, :mod:`.prepared_folder`: conversion to the prepared layout
 - :mod:`.scenes` (and ``real_scenes.yaml``): scenes of real frames to be scored on
-- :mod:`.image_files`: images to write; :mod:`.whole_files`: files that are whole or not there
+- :mod:`.whole_files`, :mod:`.output_names`: write whole or not at all, and over nothing else
 - :mod:`.parallel`: work on many files at once; :mod:`.settings`: values that people type
 """
 

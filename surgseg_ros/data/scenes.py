@@ -140,7 +140,8 @@ class Scene:
         """
         Refuse a scene whose files do not fit together, before anything is computed.
 
-        :raises SceneError: if a folder is missing or empty, or a mask belongs to no frame
+        :raises SceneError: if a folder is missing or empty, a mask belongs to no frame, or frames
+            of a video are missing
         :raises surgseg_ros.data.frame_source.FrameSourceError: if there are no frames
         """
         stems = set(self._label_stems)
@@ -156,7 +157,7 @@ class Scene:
 
     def count(self, limit: int | None = None) -> int:
         """Return the number of images, two a frame where eyes are side by side."""
-        frames = len(self._source) if limit is None else min(limit, len(self._source))
+        frames = self._frame_count if limit is None else min(limit, self._frame_count)
         return frames * (2 if self.side_by_side else 1)
 
     def read(self, limit: int | None = None) -> Iterator[SceneFrame]:
@@ -179,6 +180,16 @@ class Scene:
     def _source(self) -> FrameSource:
         return FrameSource(self.folder / self.frames)
 
+    @cached_property
+    def _frame_count(self) -> int:
+        """Return the number of frames, of a video of those that decode."""
+        if not self._is_video:
+            return len(self._source.stems)
+        count = sum(1 for _ in self._source)
+        if self._source.loss is not None:
+            raise SceneError(f"scene '{self.name}': {self._source.path}: {self._source.loss}")
+        return count
+
     @property
     def _is_video(self) -> bool:
         return (self.folder / self.frames).is_file()
@@ -187,7 +198,7 @@ class Scene:
     def _label_stems(self) -> list[str]:
         """Return the keys that labels of the frames can have."""
         if self._is_video:
-            return [str(index) for index in range(len(self._source))]
+            return [str(index) for index in range(self._frame_count)]
         return self._source.stems
 
     @cached_property

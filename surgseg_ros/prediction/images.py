@@ -25,6 +25,7 @@ from surgseg_ros.data.frame_source import FrameSource
 from surgseg_ros.data.image_files import size_of
 from surgseg_ros.data.image_files import write_image
 from surgseg_ros.data.label_sets import LabelSet
+from surgseg_ros.data.output_names import check_output_names
 from surgseg_ros.inference.crop import BorderFinder
 from surgseg_ros.inference.crop import CropMode
 from surgseg_ros.inference.deadline import Variant
@@ -37,7 +38,7 @@ WHOLE_FRAMES = CropMode()
 
 @dataclass(frozen=True)
 class PredictionReport:
-    """How many frames were segmented, and which could not be read."""
+    """How many frames were segmented, and which could not be decoded."""
 
     segmented: int
     unreadable: list[str]
@@ -56,29 +57,45 @@ def predict(
 
     Writes ``<stem>.png``, uint8 of the frame's size, class ids times the mask factor, and with
     ``overlay`` ``<stem>_overlay.jpg``. Each file is complete once written, so an interruption
-    loses only the frames still to come. Unreadable frames are reported and passed over.
+    loses only the frames still to come. Unreadable frames are reported and passed over; what a
+    source lacks is in its :attr:`surgseg_ros.data.frame_source.FrameSource.loss` afterwards.
 
     :param crop: what the network gets to see of a frame; the rest becomes background
     :param mask_factor: see :func:`check_mask_factor`
-    :raises ValueError: if a frame is smaller than the crop, or the factor is too large
+    :raises ValueError: if a frame is smaller than the crop, the factor is too large, or a result
+        would overwrite another or an input
     :raises OSError: if a result cannot be written
     """
     check_mask_factor(mask_factor, segmenter.label_set)
+    planned = [path for stem in source.stems for path in _results(output, stem, overlay)]
+    check_output_names(planned, source.files)
     output.mkdir(parents=True, exist_ok=True)
     finder = BorderFinder()
     segmented = 0
     unreadable: list[str] = []
-    for frame in tqdm(source, unit='frame', desc=source.path.name, file=sys.stderr):
+    for frame in tqdm(
+        source,
+        unit='frame',
+        desc=source.path.name,
+        file=sys.stderr,
+        total=source.expected_length,
+    ):
         if frame.image is None:
             unreadable.append(frame.stem)
             continue
         labels = segment_frame(frame.image, segmenter, crop, finder)
-        write_image(output / f'{frame.stem}.png', labels * np.uint8(mask_factor))
-        if overlay:
-            picture = draw_overlay(frame.image, labels, segmenter.label_set)
-            write_image(output / f'{frame.stem}_overlay.jpg', picture)
+        label_file, *pictures = _results(output, frame.stem, overlay)
+        write_image(label_file, labels * np.uint8(mask_factor))
+        for path in pictures:
+            write_image(path, draw_overlay(frame.image, labels, segmenter.label_set))
         segmented += 1
     return PredictionReport(segmented, unreadable)
+
+
+def _results(output: Path, stem: str, overlay: bool) -> list[Path]:
+    """Return the files of a frame, the label image first."""
+    pictures = [output / f'{stem}_overlay.jpg'] if overlay else []
+    return [output / f'{stem}.png', *pictures]
 
 
 def check_mask_factor(mask_factor: int, label_set: LabelSet) -> None:

@@ -14,14 +14,11 @@
 
 """The work of ``surgseg predict --stereo``: instruments in space from pairs of files."""
 
-from collections import Counter
-from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
 import json
 import math
 from pathlib import Path
-import re
 import sys
 from typing import Any
 
@@ -29,9 +26,11 @@ import numpy as np
 from tqdm import tqdm
 
 from surgseg_ros.calibration.files import StereoCalibrationFile
+from surgseg_ros.data.frame_pairs import FramePairs
 from surgseg_ros.data.frame_source import FrameSource
 from surgseg_ros.data.image_files import size_of
 from surgseg_ros.data.image_files import write_image
+from surgseg_ros.data.output_names import check_output_names
 from surgseg_ros.inference.segmenter import Segmentation
 from surgseg_ros.inference.segmenter import Segmenter
 from surgseg_ros.perception.instruments import find_instruments
@@ -51,17 +50,33 @@ FRAME_NOTE = (
 )
 
 
-_ImagePair = tuple[str, np.ndarray | None, np.ndarray | None]
-
-
 @dataclass(frozen=True)
 class StereoReport:
-    """How many pairs were segmented, located instruments, and what had no partner."""
+    """
+    What became of the frames of both eyes.
+
+    :param pairs: segmented
+    :param instruments: located in them
+    :param frames: read, of both eyes
+    :param unreadable: names of pairs with a frame that cannot be decoded
+    :param unpaired: ``left`` or ``right`` and the name of each frame without a partner
+    :param rule: how the frames were paired
+    :param located_exchanged: instruments that would be located with the eyes exchanged, in pairs
+        where none was
+    """
 
     pairs: int
     instruments: int
+    frames: int
     unreadable: list[str]
     unpaired: list[str]
+    rule: str
+    located_exchanged: int
+
+    @property
+    def looks_exchanged(self) -> bool:
+        """Tell whether every instrument that both eyes see has a negative disparity."""
+        return not self.instruments and self.located_exchanged > 0
 
 
 @dataclass(frozen=True)
@@ -89,84 +104,79 @@ def predict_stereo(
     """
     Segment pairs of images and find where the instruments are.
 
-    Writes for every pair ``<stem>.json``, label images ``<stem>_left.png`` and ``_right.png`` and
-    with ``overlay`` ``<stem>_stereo.jpg``; at the end ``stereo.json`` with all pairs. Files are
-    paired by name, without the words left and right, or by order where no name fits.
+    Writes for every pair ``<name>.json``, label images ``<name>_left.png`` and ``_right.png`` and
+    with ``overlay`` ``<name>_stereo.jpg``; at the end ``stereo.json`` with all pairs. See
+    :class:`surgseg_ros.data.frame_pairs.FramePairs` for what is a pair.
 
     :raises CalibrationError: if the calibration cannot be right
-    :raises ValueError: if the images of a pair differ in size
+    :raises ValueError: if the images of a pair differ in size, nothing has a partner, or a result
+        would overwrite another or an input
     :raises OSError: if a result cannot be written
     """
-    output.mkdir(parents=True, exist_ok=True)
-    pairs, unpaired = _pair(left, right)
-    records, unreadable = [], []
-    for stem, left_image, right_image in tqdm(
-        pairs, unit='pair', desc=left.path.name, file=sys.stderr, total=len(left)
+    pairs = FramePairs(left, right)
+    results = [path for name in pairs.names for path in _results(output, name, overlay)]
+    summary = output / SUMMARY_NAME
+    check_output_names([summary, *results], [*calibration.paths, *left.files, *right.files])
+    records, unreadable, unpaired = [], [], []
+    located_exchanged = 0
+    for pair in tqdm(
+        pairs, unit='pair', desc=left.path.name, file=sys.stderr, total=pairs.expected_length
     ):
-        if left_image is None or right_image is None:
-            unreadable.append(stem)
+        if pair.left is None or pair.right is None:
+            unpaired.append(pair.unpaired_name)
             continue
-        size = size_of(left_image)
-        if size != size_of(right_image):
-            raise ValueError(
-                f'{stem}: the left image has {size[0]}x{size[1]} px, the right one '
-                '{}x{}; both eyes must have one size'.format(*size_of(right_image))
-            )
+        left_image, right_image = pair.left.image, pair.right.image
+        if left_image is None or right_image is None:
+            unreadable.append(pair.name)
+            continue
+        size = _common_size(pair.name, left_image, right_image)
         fitted = calibration.for_images(size)
         eyes = _segment(segmenter, left_image, right_image)
         found = locate_instruments(eyes['left'].view, eyes['right'].view, fitted)
-        records.append(_describe_pair(stem, size, eyes, found))
-        _write_json(output / f'{stem}.json', records[-1])
-        _write_pictures(output, stem, eyes, found, segmenter, overlay)
-    _write_json(output / SUMMARY_NAME, {'note': FRAME_NOTE, 'pairs': records})
-    count = sum(len(record['instruments']) for record in records)
-    return StereoReport(len(records), count, unreadable, unpaired)
-
-
-def _pair(left: FrameSource, right: FrameSource) -> tuple[Iterator[_ImagePair], list[str]]:
-    """
-    Return the pairs of two sources, and the names of what has no partner.
-
-    :raises ValueError: if files of one eye are named alike, or nothing has a partner
-    """
-    keys = [_keys(source) for source in (left, right)]
-    common = set(keys[0]) & set(keys[1])
-    if not common and len(left) == len(right):
-        by_order = zip(left, right, strict=False)
-        return ((frame_key(a.stem), a.image, b.image) for a, b in by_order), []
-    if not common:
+        if not found:
+            exchanged = eyes['right'].view, eyes['left'].view
+            located_exchanged += len(locate_instruments(*exchanged, fitted))
+        records.append(_describe_pair(pair.name, size, eyes, found))
+        output.mkdir(parents=True, exist_ok=True)
+        _write_json(output / f'{pair.name}.json', records[-1])
+        _write_pictures(output, pair.name, eyes, found, segmenter, overlay)
+    if not records:
         raise ValueError(
-            f'{left.path} and {right.path} have no names in common and not as many frames; name '
-            'the files of a pair alike, but for the words left and right'
+            f'{left.path} and {right.path} give no pair: '
+            f'{len(unpaired)} frames without a partner, {len(unreadable)} pairs unreadable'
         )
-    frames = (
-        (frame for frame in source if frame_key(frame.stem) in common) for source in (left, right)
+    _write_json(summary, {'note': FRAME_NOTE, 'pairs': records})
+    return StereoReport(
+        pairs=len(records),
+        instruments=sum(len(record['instruments']) for record in records),
+        frames=2 * (len(records) + len(unreadable)) + len(unpaired),
+        unreadable=unreadable,
+        unpaired=unpaired,
+        rule=pairs.rule,
+        located_exchanged=located_exchanged,
     )
-    by_name = zip(*frames, strict=False)
-    unpaired = sorted(set(keys[0]) ^ set(keys[1]))
-    return ((frame_key(a.stem), a.image, b.image) for a, b in by_name), unpaired
 
 
-def _keys(source: FrameSource) -> list[str]:
-    keys = [frame_key(stem) for stem in source.stems]
-    name, count = Counter(keys).most_common(1)[0]
-    if count > 1:
+def _results(output: Path, name: str, overlay: bool) -> list[Path]:
+    """Return the files of a pair."""
+    endings = ['.json', '_left.png', '_right.png', *(['_stereo.jpg'] if overlay else [])]
+    return [output / f'{name}{ending}' for ending in endings]
+
+
+def _common_size(name: str, left: np.ndarray, right: np.ndarray) -> tuple[int, int]:
+    """
+    Return the (width, height) of both images in px.
+
+    :raises ValueError: if they differ
+    """
+    sizes = [size_of(image) for image in (left, right)]
+    if sizes[0] != sizes[1]:
+        texts = [f'{width}x{height}' for width, height in sizes]
         raise ValueError(
-            f"{source.path} holds {count} images '{name}' that differ only in left and right; "
-            'give a folder or a file of one eye'
+            f'{name}: the left image has {texts[0]} px, the right one {texts[1]}; both eyes must '
+            'have one size'
         )
-    return keys
-
-
-def frame_key(stem: str) -> str:
-    """
-    Return what the names of both eyes' files have in common.
-
-    >>> frame_key('frame_0001_left'), frame_key('R_12'), frame_key('left')
-    ('frame_0001', '12', 'pair')
-    """
-    without = re.sub(r'(?i)(?<![a-z])(left|right|l|r)(?![a-z])', '', stem)
-    return re.sub(r'([_\-. ])[_\-. ]+', r'\1', without).strip('_-. ') or 'pair'
+    return sizes[0]
 
 
 def _segment(

@@ -17,6 +17,8 @@
 import cv2
 import numpy as np
 import pytest
+from small_videos import cut_off
+from small_videos import write_video
 
 from surgseg_ros.data.frame_source import FrameSource
 from surgseg_ros.data.frame_source import FrameSourceError
@@ -47,8 +49,10 @@ def test_folder_in_natural_order_and_rgb(tmp_path):
     assert [frame.stem for frame in frames] == ['frame1', 'frame2', 'frame10']
     assert [int(frame.image[0, 0, 0]) for frame in frames] == [1, 2, 10]
     assert frames[0].image[0, 0, 2] == 0
-    assert len(source) == 3
+    assert source.expected_length == 3
     assert source.rate_hz is None
+    assert not source.is_timed
+    assert {frame.time_ns for frame in frames} == {None}
 
 
 def test_single_image(tmp_path):
@@ -62,8 +66,11 @@ def test_video(tmp_path):
     frames = list(source)
     assert [frame.stem for frame in frames] == ['clip_000000', 'clip_000001', 'clip_000002']
     np.testing.assert_allclose([f.image[..., 0].mean() for f in frames], [0, 100, 200], atol=5)
-    assert len(source) == 3
+    assert [frame.time_ns for frame in frames] == [0, 80_000_000, 160_000_000]
+    assert source.expected_length == 3
     assert source.rate_hz == pytest.approx(12.5)
+    assert source.is_timed
+    assert source.loss is None
     assert [frame.stem for frame in source] == [frame.stem for frame in frames]
 
 
@@ -74,10 +81,52 @@ def test_stems_are_known_without_reading_a_frame(tmp_path):
     assert FrameSource(tmp_path / 'frame2.png').stems == ['frame2']
 
 
-def test_stems_of_a_video_are_those_of_its_frames(tmp_path):
-    source = FrameSource(_write_clip(tmp_path / 'clip.avi'))
-    assert source.stems == ['clip_000000', 'clip_000001', 'clip_000002']
-    assert source.stems == [frame.stem for frame in source]
+def test_a_video_has_no_names_before_it_is_read(tmp_path):
+    assert FrameSource(_write_clip(tmp_path / 'clip.avi')).stems == []
+
+
+def test_the_loss_of_a_video_is_told_behind_its_last_frame(tmp_path):
+    path = write_video(tmp_path / 'clip.mp4', range(20), container={'movflags': 'faststart'})
+    source = FrameSource(cut_off(path, 0.7))
+    count = len(list(source))
+    assert source.loss.missing == 20 - count > 0
+    assert len(list(source)) == count
+
+
+def test_names_with_a_dot_are_passed_over_and_suffixes_have_any_case(tmp_path):
+    for name in ('a.PNG', 'b.png'):
+        write_image(tmp_path / name, _image(3))
+    (tmp_path / '._a.PNG').write_bytes(b'metadata of macOS')
+    (tmp_path / '.c.png').write_bytes(b'hidden')
+    frames = list(FrameSource(tmp_path))
+    assert [frame.stem for frame in frames] == ['a', 'b']
+    assert all(frame.image is not None for frame in frames)
+
+
+def test_every_page_of_a_file_comes(tmp_path):
+    pages = [_image(red) for red in (10, 20, 30)]
+    cv2.imwritemulti(str(tmp_path / 'stack.tif'), [page[..., ::-1] for page in pages])
+    source = FrameSource(tmp_path / 'stack.tif')
+    assert source.stems == ['stack_000000', 'stack_000001', 'stack_000002']
+    frames = list(source)
+    assert [frame.stem for frame in frames] == source.stems
+    assert [int(frame.image[0, 0, 0]) for frame in frames] == [10, 20, 30]
+    (second,) = source.select(['stack_000001'])
+    assert second.image[0, 0, 0] == 20
+
+
+def test_a_file_of_several_pages_in_a_folder_is_refused_with_their_number(tmp_path):
+    write_image(tmp_path / 'a.png', _image(1))
+    cv2.imwritemulti(str(tmp_path / 'stack.tif'), [_image(red) for red in (10, 20, 30)])
+    with pytest.raises(FrameSourceError, match=r'stack\.tif has 3 pages, one is expected'):
+        FrameSource(tmp_path)
+
+
+def test_images_by_name_in_any_order(tmp_path):
+    for index in (10, 2, 1):
+        write_image(tmp_path / f'f{index}.png', _image(index))
+    frames = FrameSource(tmp_path).select(['f10', 'f1'])
+    assert [int(frame.image[0, 0, 0]) for frame in frames] == [10, 1]
 
 
 def test_damaged_image_is_a_frame_without_pixels(tmp_path):
@@ -98,6 +147,9 @@ def test_errors_name_the_path_and_the_remedy(tmp_path):
     write_image(tmp_path / 'a.png', _image(1))
     write_image(tmp_path / 'a.jpg', _image(1))
     with pytest.raises(FrameSourceError, match="2 images named 'a'"):
+        FrameSource(tmp_path)
+    (tmp_path / 'a.jpg').rename(tmp_path / 'A.png')
+    with pytest.raises(FrameSourceError, match='differ in suffix or case only'):
         FrameSource(tmp_path)
 
 

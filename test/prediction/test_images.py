@@ -17,7 +17,10 @@
 import cv2
 import numpy as np
 import pytest
+from small_videos import cut_off
+from small_videos import write_video
 
+from surgseg_ros.cli import main
 from surgseg_ros.data.frame_source import FrameSource
 from surgseg_ros.data.image_files import write_image
 from surgseg_ros.inference.crop import parse_crop
@@ -86,3 +89,33 @@ def test_a_crop_beyond_the_frame_is_refused(frame_with_border, red_checkpoint, t
     folder, _ = frame_with_border
     with pytest.raises(ValueError, match='200 x 140 px'):
         run(folder, tmp_path / 'out', red_checkpoint, crop=parse_crop('320,28,1280,1024'))
+
+
+def test_a_cut_off_video_keeps_what_decodes_and_the_last_line_tells_the_rest(
+    tmp_path, red_checkpoint, capsys
+):
+    path = write_video(tmp_path / 'clip.mp4', range(20), container={'movflags': 'faststart'})
+    cut_off(path, 0.7)
+    options = ['--checkpoint', str(red_checkpoint), '--device', 'cpu', '--output', f'{tmp_path}/o']
+    assert main(['predict', '--input', str(path), *options]) == 1
+    count = len(list((tmp_path / 'o').glob('clip_*.png')))
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(f'read {count} frames of {path}, used {count}; ')
+    assert f'{20 - count} of 20 frames missing in {path}: ' in last
+
+
+def test_every_page_has_its_label_image(tmp_path, red_checkpoint, capsys):
+    pages = [np.full((32, 48, 3), level, np.uint8) for level in (10, 20, 30)]
+    cv2.imwritemulti(str(tmp_path / 'stack.tif'), pages)
+    options = ['--checkpoint', str(red_checkpoint), '--device', 'cpu', '--output', f'{tmp_path}/o']
+    assert main(['predict', '--input', f'{tmp_path}/stack.tif', *options]) == 0
+    assert len(list((tmp_path / 'o').glob('stack_*.png'))) == 3
+    assert 'read 3 frames' in capsys.readouterr().out
+
+
+def test_images_are_never_overwritten_by_their_labels(frame_with_border, red_checkpoint):
+    folder, _ = frame_with_border
+    before = (folder / 'frame.png').read_bytes()
+    with pytest.raises(ValueError, match=r'frame\.png would overwrite what is read'):
+        run(folder, folder, red_checkpoint)
+    assert (folder / 'frame.png').read_bytes() == before

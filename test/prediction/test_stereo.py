@@ -24,7 +24,6 @@ from stereo_rods import Rod
 
 from surgseg_ros.cli import main
 from surgseg_ros.data.image_files import write_image
-from surgseg_ros.prediction.stereo import frame_key
 
 ROD = Rod((-0.09, -0.03, 0.05), (-0.005, 0.012, 0.08))
 
@@ -70,8 +69,8 @@ def test_every_pair_has_its_positions(pairs, red_checkpoint):
 
 def test_a_frame_of_one_eye_alone_is_named(pairs, red_checkpoint, capsys):
     (pairs / 'right' / 'frame1_right.png').unlink()
-    assert run(pairs, red_checkpoint) == 0
-    assert 'no partner: frame1' in capsys.readouterr().err
+    assert run(pairs, red_checkpoint) == 1
+    assert 'no partner: left frame1_left' in capsys.readouterr().err
     assert not (pairs / 'out' / 'frame1.json').exists()
 
 
@@ -125,17 +124,39 @@ def test_files_of_both_eyes_in_one_folder_are_refused(pairs, red_checkpoint, cap
     assert 'of one eye' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ('stem', 'key'),
-    [
-        ('left', 'pair'),
-        ('frame_0001_left', 'frame_0001'),
-        ('right_17', '17'),
-        ('L12', '12'),
-        ('0005-R', '0005'),
-        ('leftover', 'leftover'),
-        ('clip_left_000001', 'clip_000001'),
-    ],
-)
-def test_names_without_the_eye(stem, key):
-    assert frame_key(stem) == key
+def test_exchanged_eyes_are_told(pairs, red_checkpoint, capsys):
+    (pairs / 'left').rename(pairs / 'other')
+    (pairs / 'right').rename(pairs / 'left')
+    (pairs / 'other').rename(pairs / 'right')
+    assert run(pairs, red_checkpoint) == 1
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert 'the eyes look exchanged: every disparity is negative' in last
+    assert '2 would be with --left and --right exchanged' in last
+
+
+def test_the_account_is_one_json_object_for_programs(pairs, red_checkpoint, capsys):
+    (pairs / 'left' / 'frame1_left.png').unlink()
+    assert run(pairs, red_checkpoint, '--json') == 1
+    account = json.loads(capsys.readouterr().out)
+    assert (account['read'], account['used']) == (3, 2)
+    (left_out,) = account['left_out']
+    assert left_out['names'] == ['right frame1_right']
+    assert account['notes'] == ['paired by name']
+
+
+def test_a_pair_named_like_the_summary_is_refused_before_anything_is_written(
+    pairs, red_checkpoint, capsys
+):
+    for eye in ('left', 'right'):
+        (pairs / eye / f'frame0_{eye}.png').rename(pairs / eye / f'stereo_{eye}.png')
+    assert run(pairs, red_checkpoint) == 1
+    assert 'two results would be named' in capsys.readouterr().err
+    assert not (pairs / 'out').exists()
+
+
+def test_results_never_overwrite_what_is_read(pairs, red_checkpoint, capsys):
+    (pairs / 'out').mkdir()
+    (pairs / 'calibration.json').rename(pairs / 'out' / 'stereo.json')
+    arguments = ('--calibration', f'{pairs}/out/stereo.json')
+    assert run(pairs, red_checkpoint, *arguments) == 1
+    assert 'would overwrite what is read' in capsys.readouterr().err

@@ -29,6 +29,7 @@ from tqdm import tqdm
 
 from surgseg_ros.data.frame_source import FrameSource
 from surgseg_ros.data.image_files import write_image
+from surgseg_ros.data.output_names import check_output_names
 from surgseg_ros.evaluation.labels.map_scores import otsu_mask
 from surgseg_ros.evaluation.labels.map_scores import otsu_threshold
 from surgseg_ros.inference.checkpoint_info import CheckpointInfo
@@ -154,7 +155,8 @@ def adapt(
     :param crop: part of the frames that counts
     :param device_name: see :func:`surgseg_ros.inference.devices.select_device`
     :param report: gets a line on what is used
-    :raises ValueError: if the clip is too short, or options contradict each other or the files
+    :raises ValueError: if the clip is too short, options contradict each other or the files, or a
+        result would overwrite another or an input
     :raises CheckpointError: if the checkpoint to adapt is unusable
     :raises OSError: if a result cannot be written
     """
@@ -169,6 +171,8 @@ def adapt(
     test_clip = clip
     if test_source is not None:
         test_clip = load_clip(test_source, size, options.max_frames, model.stride, crop)
+    inputs = [*source.files, *(test_source.files if test_source else ())]
+    check_output_names(_list_results(files, test_clip), inputs)
     info = replace(info, input_size=size, resize=clip.resize)
 
     @cache
@@ -245,6 +249,14 @@ def _check_files(files: AdaptationFiles, options: AdaptationOptions) -> None:
         )
     if options.label_share and files.labels is not None and not files.labels.is_dir():
         raise ValueError(f'the folder of labels {files.labels} does not exist')
+
+
+def _list_results(files: AdaptationFiles, predicted: Clip) -> list[Path]:
+    """Return the files to write but those of ``save_cues``, which have folders of their own."""
+    results = [files.output, files.output.with_suffix('.jsonl'), files.output.with_suffix('.png')]
+    if files.predictions is not None:
+        results += [files.predictions / f'{stem}.png' for stem in predicted.stems]
+    return results
 
 
 def _make_network(

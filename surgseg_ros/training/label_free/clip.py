@@ -49,6 +49,8 @@ class Clip:
     :param frame_sizes: (width, height) of each original frame in pixels
     :param resize: how the frames got their size, ``'fit'`` or, where they differ in shape,
         ``'stretch'``
+    :param read: number of frames that the source gave
+    :param unreadable: names of those that could not be decoded
     """
 
     name: str
@@ -57,6 +59,8 @@ class Clip:
     regions: tuple[Region, ...]
     frame_sizes: tuple[tuple[int, int], ...]
     resize: str
+    read: int
+    unreadable: tuple[str, ...]
 
     def __len__(self) -> int:
         """Return the number of frames."""
@@ -66,6 +70,17 @@ class Clip:
     def size(self) -> tuple[int, int]:
         """Return the (width, height) of the images in pixels."""
         return self.images.shape[2], self.images.shape[1]
+
+
+@dataclass(frozen=True)
+class _KeptFrame:
+    """One frame of a clip; see there."""
+
+    index: int
+    stem: str
+    region: Region
+    frame_size: tuple[int, int]
+    image: np.ndarray
 
 
 def load_clip(
@@ -78,7 +93,8 @@ def load_clip(
     """
     Read evenly spaced frames at the size that a network sees them at.
 
-    Frames that cannot be decoded are left out.
+    Frames that cannot be decoded are left out. The number of frames is what the source gives: the
+    space between them doubles whenever there are more than its header announces.
 
     :param size: (width, height) in pixels, see
         :func:`surgseg_ros.inference.preprocessing.fit_network_size`
@@ -88,32 +104,39 @@ def load_clip(
     :raises FrameSourceError: if no frame can be decoded
     :raises ValueError: if a frame is smaller than the crop
     """
-    step = max(math.ceil(len(source) / max_frames), 1)
+    expected = source.expected_length
+    step = max(math.ceil((expected or 0) / max_frames), 1)
     finder = BorderFinder()
-    stems, images, regions, frame_sizes = [], [], [], []
-    for index, frame in enumerate(tqdm(source, total=len(source), unit='frame', desc='read')):
+    kept: list[_KeptFrame] = []
+    read, unreadable = 0, []
+    for index, frame in enumerate(tqdm(source, total=expected, unit='frame', desc='read')):
+        read += 1
+        if frame.image is None:
+            unreadable.append(frame.stem)
         if index % step or frame.image is None:
             continue
         region = crop.select_region(frame.image, finder)
-        stems.append(frame.stem)
-        regions.append(region)
-        frame_sizes.append(size_of(frame.image))
-        images.append(
-            resize_image(region.cut(frame.image), fit_network_size(region.size, size, stride))
-        )
-    if not images:
+        shown = resize_image(region.cut(frame.image), fit_network_size(region.size, size, stride))
+        kept.append(_KeptFrame(index, frame.stem, region, size_of(frame.image), shown))
+        if len(kept) > max_frames:
+            step *= 2
+            kept = [each for each in kept if each.index % step == 0]
+    if not kept:
         raise FrameSourceError(f'{source.path} holds no frame that can be decoded')
+    images = [each.image for each in kept]
     resize = FIT
     if len({image.shape for image in images}) > 1:
         resize = STRETCH
         images = [resize_image(image, size) for image in images]
     return Clip(
         source.path.name,
-        tuple(stems),
+        tuple(each.stem for each in kept),
         np.stack(images),
-        tuple(regions),
-        tuple(frame_sizes),
+        tuple(each.region for each in kept),
+        tuple(each.frame_size for each in kept),
         resize,
+        read,
+        tuple(unreadable),
     )
 
 

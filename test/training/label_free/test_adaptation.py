@@ -51,6 +51,8 @@ def make_clip(images):
         (Region(0, 0, width, height),) * count,
         ((width, height),) * count,
         'fit',
+        count,
+        (),
     )
 
 

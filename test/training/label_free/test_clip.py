@@ -16,6 +16,7 @@
 
 import numpy as np
 import pytest
+from small_videos import write_video
 
 from surgseg_ros.data.frame_source import FrameSource
 from surgseg_ros.data.frame_source import FrameSourceError
@@ -51,10 +52,20 @@ def test_frames_of_different_sizes_are_stretched(tmp_path):
 def test_damaged_frames_are_left_out(tmp_path):
     source = write_frames(tmp_path / 'a', [(32, 32)] * 2)
     (tmp_path / 'a' / 'f0.png').write_bytes(b'no image')
-    assert load_clip(source, (32, 32), 9, 32).stems == ('f1',)
+    clip = load_clip(source, (32, 32), 9, 32)
+    assert clip.stems == ('f1',)
+    assert clip.read == 2
+    assert clip.unreadable == ('f0',)
     (tmp_path / 'a' / 'f1.png').write_bytes(b'no image')
     with pytest.raises(FrameSourceError, match='no frame that can be decoded'):
         load_clip(source, (32, 32), 9, 32)
+
+
+def test_a_video_that_tells_no_length_is_thinned_while_it_is_read(tmp_path):
+    path = write_video(tmp_path / 'live.webm', range(11), codec='libvpx', container={'live': '1'})
+    clip = load_clip(FrameSource(path), (64, 64), 4, 32)
+    assert clip.stems == ('live_000000', 'live_000004', 'live_000008')
+    assert clip.read == 11
 
 
 def test_truth_is_cut_as_the_frame_is(tmp_path):

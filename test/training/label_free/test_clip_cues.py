@@ -36,7 +36,7 @@ def clip():
     for index, image in enumerate(images):
         image[10:20, 5 + 5 * index : 15 + 5 * index] = 170
     region = Region(4, 2, 40, 32)
-    return Clip('video', ('a', 'b', 'c'), images, (region,) * 3, ((50, 40),) * 3, 'fit')
+    return Clip('video', ('a', 'b', 'c'), images, (region,) * 3, ((50, 40),) * 3, 'fit', 3, ())
 
 
 def test_cues_of_every_frame(clip):
