@@ -35,7 +35,7 @@ from surgseg_ros.nodes.demo.defaults import NAMESPACE
 def generate_launch_description() -> LaunchDescription:
     """Describe the player and the segmentation; everything ends with the recording."""
     declare_left_cmd = DeclareLaunchArgument(
-        'left', description='Video file, folder of images or image of the left camera'
+        'left', description='Video, image folder, image or rosbag2 recording of the left camera'
     )
     declare_right_cmd = DeclareLaunchArgument(
         'right', default_value='', description='The same for the right camera; empty: none'

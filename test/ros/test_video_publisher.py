@@ -24,6 +24,7 @@ from rig import parameters_for
 from rig import Rig
 from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image
+import small_videos
 from station import MessageLog
 from station import QUEUE_DEPTH
 from targets import draw_target
@@ -154,6 +155,35 @@ def test_side_by_side_video_is_divided_and_keeps_its_rate(start_node, station, t
             difference = to_array(msg)[..., ::-1].astype(int) - frame(index, eye)
             # JPEG is not exact, and mixes the colors where the eyes meet.
             assert np.abs(difference[:, 16:-16]).max() <= 6
+
+
+def test_a_cut_off_video_is_played_and_ends_with_an_error(start_node, station, tmp_path):
+    path = small_videos.write_video(
+        tmp_path / 'a.mp4', range(40), rate=50, container={'movflags': 'faststart'}
+    )
+    small_videos.cut_off(path, 0.7)
+    log = listen_before(station, Image, 'left/image_raw')
+    process = start_node('video_publisher_node', {'left': str(path), 'wait_for_subscribers': True})
+    assert process.wait_for_exit() == 1
+    count = len(log.wait_for_count(1))
+    assert f'end of the recording after {count} frames' in process.output
+    assert f'{40 - count} of 40 frames missing' in process.output
+
+
+def test_stamps_of_a_variable_rate_are_those_of_the_file(start_node, station, tmp_path):
+    log = listen_before(station, Image, 'left/image_raw')
+    process = start_node(
+        'video_publisher_node',
+        {
+            'left': str(small_videos.write_video(tmp_path / 'a.mkv', [0, 1, 2, 22], rate=25)),
+            'wait_for_subscribers': True,
+        },
+    )
+    assert process.wait_for_exit() == 0
+    stamps_ns = [
+        10**9 * msg.header.stamp.sec + msg.header.stamp.nanosec for msg in log.wait_for_count(4)
+    ]
+    assert list(np.diff(stamps_ns)) == [40_000_000, 40_000_000, 800_000_000]
 
 
 @pytest.mark.parametrize('signal_number', [signal.SIGINT, signal.SIGTERM])

@@ -12,10 +12,12 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Recordings of a stereo endoscope, played from video files and image folders."""
+"""Recordings of a stereo endoscope, played from videos, image folders and rosbag2 recordings."""
 
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+from dataclasses import dataclass
 import queue
 import threading
 from typing import Generic
@@ -23,13 +25,20 @@ from typing import TypeVar
 
 import numpy as np
 
+from surgseg_ros.data.frame_pairs import FramePairs
+from surgseg_ros.data.frame_source import Frame
 from surgseg_ros.data.frame_source import FrameSource
 from surgseg_ros.data.frame_source import FrameSourceError
 
 Item = TypeVar('Item')
 
 LAYOUTS = ('mono', 'side_by_side', 'top_bottom')
+DEFAULT_RATE_HZ = 30.0
+"""Of images."""
+
 READ_AHEAD_FRAMES = 4
+SECOND_NS = 10**9
+NAMES_SHOWN = 20
 STOP_POLL_S = 0.1
 
 
@@ -41,12 +50,39 @@ StereoImages = dict[str, np.ndarray]
 """One frame: (H, W, 3) uint8 RGB by eye, ``'left'`` and, unless mono, ``'right'``."""
 
 
+@dataclass(frozen=True)
+class StereoFrame:
+    """
+    What both eyes see at one moment.
+
+    :param images: of the eyes
+    :param time_ns: of the left one in its recording; ``None`` for images
+    """
+
+    images: StereoImages
+    time_ns: int | None
+
+
+@dataclass(frozen=True)
+class DueFrame:
+    """
+    A frame to be published.
+
+    :param images: of the eyes
+    :param due_ns: how long after the first frame
+    """
+
+    images: StereoImages
+    due_ns: int
+
+
 class StereoRecording:
     """
     One or two recordings as the images of a stereo camera.
 
     :param left: path of the left camera's recording, or of one that holds both eyes
-    :param right: path of the right camera's recording, empty for none
+    :param right: path of the right camera's recording, empty for none; see
+        :class:`surgseg_ros.data.frame_pairs.FramePairs` for which frames are shown together
     :param layout: how the left recording is divided: ``'mono'`` (not at all),
         ``'side_by_side'`` or ``'top_bottom'``, left eye first
     :raises FrameSourceError: if the combination makes no sense or a recording cannot be opened
@@ -55,7 +91,7 @@ class StereoRecording:
     def __init__(self, left: str, right: str = '', layout: str = 'mono') -> None:
         if not left:
             raise FrameSourceError(
-                "nothing to play: set the parameter 'left' to a video or folder"
+                "nothing to play: set the parameter 'left' to a video, folder or rosbag2 recording"
             )
         if right and layout != 'mono':
             raise FrameSourceError(
@@ -64,30 +100,58 @@ class StereoRecording:
             )
         self._left = FrameSource(left)
         self._right = FrameSource(right) if right else None
+        self._pairs = None if self._right is None else _pair(self._left, self._right)
         self._layout = layout
+        self._unpaired: list[str] = []
 
     @property
     def rate_hz(self) -> float | None:
         """Return the frame rate of the left recording, ``None`` for images."""
         return self._left.rate_hz
 
-    def __iter__(self) -> Iterator[StereoImages]:
-        """Iterate from the first frame to the end of the shorter recording."""
-        if self._right is not None:
-            for left, right in zip(_images(self._left), _images(self._right), strict=False):
-                yield {'left': left, 'right': right}
+    @property
+    def losses(self) -> list[str]:
+        """Return what the last iteration did not give, a sentence each, once it has ended."""
+        sources = [self._left, *([] if self._right is None else [self._right])]
+        losses = [f'{source.path}: {source.loss}' for source in sources if source.loss]
+        losses += [warning for source in sources for warning in source.warnings]
+        if self._unpaired:
+            count, names = len(self._unpaired), ', '.join(self._unpaired[:NAMES_SHOWN])
+            more = ', ...' if count > NAMES_SHOWN else ''
+            losses.append(f'{count} frames without a partner were left out: {names}{more}')
+        return losses
+
+    def __iter__(self) -> Iterator[StereoFrame]:
+        """Iterate over the frames that all eyes have."""
+        self._unpaired = []
+        if self._pairs is None:
+            for frame in self._left:
+                image = _image_of(frame, self._left)
+                yield StereoFrame(split_eyes(image, self._layout), frame.time_ns)
             return
-        for image in _images(self._left):
-            yield split_eyes(image, self._layout)
+        for pair in self._pairs:
+            if pair.left is None or pair.right is None:
+                self._unpaired.append(pair.unpaired_name)
+                continue
+            right = _image_of(pair.right, self._right)
+            images = {'left': _image_of(pair.left, self._left), 'right': right}
+            yield StereoFrame(images, pair.left.time_ns)
 
 
-def _images(source: FrameSource) -> Iterator[np.ndarray]:
-    for frame in source:
-        if frame.image is None:
-            raise FrameSourceError(
-                f"cannot decode the image '{frame.stem}' of {source.path}; remove or replace it"
-            )
-        yield frame.image
+def _pair(left: FrameSource, right: FrameSource) -> FramePairs:
+    try:
+        return FramePairs(left, right)
+    except ValueError as error:
+        raise FrameSourceError(str(error)) from error
+
+
+def _image_of(frame: Frame, source: FrameSource | None) -> np.ndarray:
+    if frame.image is None:
+        path = '' if source is None else f' of {source.path}'
+        raise FrameSourceError(
+            f"cannot decode the image '{frame.stem}'{path}; remove or replace it"
+        )
+    return frame.image
 
 
 def split_eyes(image: np.ndarray, layout: str) -> StereoImages:
@@ -111,20 +175,46 @@ def split_eyes(image: np.ndarray, layout: str) -> StereoImages:
     return {'left': left, 'right': right}
 
 
-def play(recording: StereoRecording, loop: bool) -> Iterator[StereoImages]:
+def play(
+    recording: StereoRecording,
+    loop: bool,
+    rate_hz: float = 0.0,
+    report: Callable[[str], None] = print,
+) -> Iterator[DueFrame]:
     """
     Iterate over a recording once or for ever.
 
-    :raises FrameSourceError: if it has no frame
+    :param rate_hz: frames a second; 0: the times of the recording, or
+        :data:`DEFAULT_RATE_HZ` where it has none
+    :param report: gets what a recording that starts again did not give, once
+    :raises FrameSourceError: if it has no frame; at the end, if there were frames that it did not
+        give
     """
+    fixed_hz = rate_hz or (None if recording.rate_hz else DEFAULT_RATE_HZ)
+    period_ns = round(SECOND_NS / (fixed_hz or recording.rate_hz or DEFAULT_RATE_HZ))
+    start_ns, reported = 0, False
     while True:
-        images = None
-        for images in recording:
-            yield images
-        if images is None:
-            raise FrameSourceError('the recording holds no frame that can be decoded')
+        due_ns, first_ns = None, None
+        for index, frame in enumerate(recording):
+            first_ns = frame.time_ns if first_ns is None else first_ns
+            if fixed_hz or frame.time_ns is None or first_ns is None:
+                due_ns = start_ns + round(index * SECOND_NS / (fixed_hz or DEFAULT_RATE_HZ))
+            else:
+                due_ns = start_ns + frame.time_ns - first_ns
+            yield DueFrame(frame.images, due_ns)
+        losses = '; '.join(recording.losses)
+        if due_ns is None:
+            raise FrameSourceError(
+                f'the recording holds no frame that can be decoded{losses and ": "}{losses}'
+            )
+        if losses and not loop:
+            raise FrameSourceError(f'everything else was played: {losses}')
+        if losses and not reported:
+            report(losses)
+            reported = True
         if not loop:
             return
+        start_ns = due_ns + period_ns
 
 
 class ReadAhead(Generic[Item]):

@@ -15,10 +15,10 @@
 """A node that plays recordings as the images of a stereo camera."""
 
 from functools import partial
-from typing import NoReturn
 
 import numpy as np
 from rclpy.node import Node
+from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo
 
 from surgseg_ros.calibration.baseline import ENDOSCOPE
@@ -26,6 +26,8 @@ from surgseg_ros.calibration.baseline import parse_limits
 from surgseg_ros.calibration.camera import CalibrationError
 from surgseg_ros.data.frame_source import FrameSourceError
 from surgseg_ros.nodes.cameras.publisher import CameraPublisher
+from surgseg_ros.nodes.cameras.recordings import DEFAULT_RATE_HZ
+from surgseg_ros.nodes.cameras.recordings import DueFrame
 from surgseg_ros.nodes.cameras.recordings import EndOfRecording
 from surgseg_ros.nodes.cameras.recordings import LAYOUTS
 from surgseg_ros.nodes.cameras.recordings import play
@@ -38,10 +40,16 @@ from surgseg_ros.nodes.common.running import NodeError
 from surgseg_ros.nodes.common.running import NodeFinished
 from surgseg_ros.nodes.messages.camera_info import camera_info_from_yaml
 
-DEFAULT_RATE_HZ = 30.0
+POLL_NS = 5_000_000
+"""How often to look for a frame, or for subscribers, that is waited for."""
+
+LARGEST_DELAY_NS = 500_000_000
+"""Behind the times of the file; with more of it, a stamp says little about when it was."""
 
 PARAMETERS = (
-    NodeParameter('left', '', 'Video file, image folder or image of the left camera.'),
+    NodeParameter(
+        'left', '', 'Video, image folder, image or rosbag2 recording of the left camera.'
+    ),
     NodeParameter('right', '', 'The same for the right camera; empty: none.'),
     NodeParameter(
         'layout',
@@ -52,7 +60,7 @@ PARAMETERS = (
     NodeParameter(
         'rate_hz',
         0.0,
-        f"Frames a second; 0: the file's own, {DEFAULT_RATE_HZ:g} for images.",
+        f"Frames a second; 0: at the file's own times, {DEFAULT_RATE_HZ:g} for images.",
         bounds=(0.0, 240.0),
     ),
     NodeParameter('loop', False, 'Start again at the end instead of exiting.'),
@@ -89,8 +97,9 @@ class VideoPublisherNode(Node):
     """
     Play a recording on ``left/image_raw`` and ``right/image_raw``.
 
-    Both eyes of a frame carry the same stamp, the time of publication. A mono recording gives the
-    left eye only. A thread decodes ahead, so that the rate is steady.
+    A frame is published, and stamped, as long after the first one as it is in the file. Both eyes
+    carry the same stamp. A mono recording gives the left eye only. A thread decodes ahead; where
+    it falls behind by more than :data:`LARGEST_DELAY_NS`, what follows is played that much later.
 
     :raises NodeError: if the recording or a calibration cannot be used
     """
@@ -98,25 +107,27 @@ class VideoPublisherNode(Node):
     def __init__(self) -> None:
         super().__init__('video_publisher')
         # rclpy destroys a half-made node too.
-        self._frames: ReadAhead[StereoImages] | None = None
+        self._frames: ReadAhead[DueFrame] | None = None
         self._settings = ParameterTable(self, PARAMETERS)
         self._published = 0
+        self._start_ns: int | None = None
+        rate_hz = self._settings['rate_hz']
         try:
             recording = StereoRecording(
                 self._settings['left'], self._settings['right'], self._settings['layout']
             )
-            self._frames = ReadAhead(play(recording, self._settings['loop']))
-            first = self._frames.get()
-            self._cameras = self._create_cameras(first)
+            frames = play(recording, self._settings['loop'], rate_hz, self._report_loss)
+            self._frames = ReadAhead(frames)
+            self._next: DueFrame | None = self._frames.get()
+            images = self._next.images
+            self._cameras = self._create_cameras(images)
         except (FrameSourceError, CalibrationError) as error:
             raise NodeError(str(error)) from error
-        rate_hz = self._settings['rate_hz'] or recording.rate_hz or DEFAULT_RATE_HZ
-        self._first: StereoImages | None = first
-        self.create_timer(1.0 / rate_hz, partial(self._publish_next, self._frames))
-        height, width = first['left'].shape[:2]
+        self._timer = self.create_timer(POLL_NS * 1e-9, partial(self._play, self._frames))
+        height, width = images['left'].shape[:2]
         self.get_logger().info(
             f'playing {" and ".join(self._cameras)} images of {width}x{height} pixels '
-            f'at {rate_hz:g} Hz'
+            f'at {rate_hz or recording.rate_hz or DEFAULT_RATE_HZ:.4g} Hz'
         )
 
     def destroy_node(self) -> None:
@@ -150,34 +161,69 @@ class VideoPublisherNode(Node):
             lambda note: self.get_logger().info(f'{eye}/camera_info: {note}'),
         )
 
-    def _publish_next(self, frames: ReadAhead[StereoImages]) -> None:
-        if self._first is not None and self._must_wait():
+    def _play(self, frames: ReadAhead[DueFrame]) -> None:
+        """Publish the next frame if it is time, and wait for the one after it."""
+        if self._start_ns is None:
+            if self._must_wait():
+                return
+            self._start_ns = self._now_ns()
+        if self._next is None:
+            if not frames.is_ready():
+                self._wait(POLL_NS)
+                return
+            self._next = self._take(frames)
+        remaining_ns = self._start_ns + self._next.due_ns - self._now_ns()
+        if remaining_ns > 0:
+            self._wait(remaining_ns)
             return
-        if self._first is None and not frames.is_ready():
-            self.get_logger().warning('decoding is slower than the frame rate', once=True)
-            return
-        images = self._first or self._take(frames)
-        self._first = None
-        stamp = self.get_clock().now().to_msg()
+        self._start_ns += self._catch_up(-remaining_ns)
+        self._publish(self._next.images, self._start_ns + self._next.due_ns)
+        self._next = None
+        self._wait(0)
+
+    def _publish(self, images: StereoImages, stamp_ns: int) -> None:
+        stamp = Time(nanoseconds=stamp_ns).to_msg()
         for eye, image in images.items():
             self._cameras[eye].publish(image, stamp)
         self._published += 1
+
+    def _catch_up(self, delay_ns: int) -> int:
+        """Return by how much to delay all that follows, 0 unless playing is far behind."""
+        if delay_ns <= LARGEST_DELAY_NS:
+            return 0
+        self.get_logger().warning(
+            f'decoding is slower than the recording: {delay_ns * 1e-9:.1f} s behind its times, '
+            'with which the rest is played later'
+        )
+        return delay_ns
+
+    def _report_loss(self, losses: str) -> None:
+        self.get_logger().error(losses)
+
+    def _now_ns(self) -> int:
+        return int(self.get_clock().now().nanoseconds)
+
+    def _wait(self, duration_ns: int) -> None:
+        """Let the timer call once more, after so long."""
+        self._timer.timer_period_ns = max(duration_ns, 1)
+        self._timer.reset()
 
     def _must_wait(self) -> bool:
         return self._settings['wait_for_subscribers'] and not all(
             camera.has_subscribers() for camera in self._cameras.values()
         )
 
-    def _take(self, frames: ReadAhead[StereoImages]) -> StereoImages:
+    def _take(self, frames: ReadAhead[DueFrame]) -> DueFrame:
         try:
             return frames.get()
         except EndOfRecording:
-            self._finish()
+            self._wait_until_delivered()
+            raise NodeFinished from None
         except FrameSourceError as error:
+            self._wait_until_delivered()
             raise NodeError(str(error)) from error
 
-    def _finish(self) -> NoReturn:
+    def _wait_until_delivered(self) -> None:
         for camera in self._cameras.values():
             camera.wait_until_delivered()
         self.get_logger().info(f'end of the recording after {self._published} frames')
-        raise NodeFinished

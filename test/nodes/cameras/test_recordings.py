@@ -17,6 +17,8 @@ import threading
 import cv2
 import numpy as np
 import pytest
+from small_videos import cut_off
+from small_videos import write_video
 
 from surgseg_ros.data.frame_source import FrameSourceError
 from surgseg_ros.nodes.cameras.recordings import EndOfRecording
@@ -29,6 +31,16 @@ from surgseg_ros.nodes.cameras.recordings import StereoRecording
 WAIT_S = 10.0
 
 
+class EmptyRecording:
+    """What a video is of which nothing decodes."""
+
+    rate_hz = None
+    losses = ('5 of 5 frames missing: decoding error at the first frame',)
+
+    def __iter__(self):
+        return iter(())
+
+
 def write_images(folder, levels):
     folder.mkdir()
     for number, level in enumerate(levels):
@@ -38,22 +50,65 @@ def write_images(folder, levels):
 
 
 def levels_of(frames, eye):
-    return [int(images[eye][0, 0, 0]) for images in frames]
+    return [int(frame.images[eye][0, 0, 0]) for frame in frames]
+
+
+def due_ms(frames):
+    return [frame.due_ns / 1e6 for frame in frames]
 
 
 def test_mono_recording_has_the_left_eye_only(tmp_path):
     frames = list(StereoRecording(write_images(tmp_path / 'a', range(12))))
     assert levels_of(frames, 'left') == list(range(12))
-    assert all(set(images) == {'left'} for images in frames)
-    np.testing.assert_array_equal(frames[3]['left'][2, 2], [3, 10, 20])
+    assert all(set(frame.images) == {'left'} for frame in frames)
+    np.testing.assert_array_equal(frames[3].images['left'][2, 2], [3, 10, 20])
 
 
-def test_a_pair_ends_with_the_shorter_recording(tmp_path):
+def test_a_frame_of_one_eye_alone_is_left_out_and_told(tmp_path):
     left = write_images(tmp_path / 'a', [1, 2, 3])
     right = write_images(tmp_path / 'b', [5, 6])
-    frames = list(StereoRecording(left, right))
+    recording = StereoRecording(left, right)
+    frames = list(recording)
     assert levels_of(frames, 'left') == [1, 2]
     assert levels_of(frames, 'right') == [5, 6]
+    assert recording.losses == ['1 frames without a partner were left out: left 2']
+
+
+def test_frames_are_due_at_the_times_of_the_file(tmp_path):
+    path = str(write_video(tmp_path / 'a.mp4', [3, 4, 5, 65], rate=30))
+    frames = list(play(StereoRecording(path), loop=False))
+    np.testing.assert_allclose(due_ms(frames), [0, 33.333, 66.667, 2066.667], atol=1e-3)
+
+
+def test_a_rate_overrides_the_times_of_the_file(tmp_path):
+    path = str(write_video(tmp_path / 'a.mp4', [0, 1, 20], rate=30))
+    assert due_ms(play(StereoRecording(path), loop=False, rate_hz=50.0)) == [0, 20, 40]
+
+
+def test_images_are_due_at_the_default_rate(tmp_path):
+    frames = play(StereoRecording(write_images(tmp_path / 'a', [1, 2, 3])), loop=False)
+    np.testing.assert_allclose(due_ms(frames), [0, 33.333, 66.667], atol=1e-3)
+
+
+def test_a_cut_off_video_is_an_error_behind_its_last_frame(tmp_path):
+    path = write_video(tmp_path / 'a.mp4', range(20), container={'movflags': 'faststart'})
+    frames = play(StereoRecording(str(cut_off(path, 0.7))), loop=False)
+    played = []
+    with pytest.raises(FrameSourceError, match=r'everything else was played: .* of 20 frames mis'):
+        played.extend(frames)
+    assert 0 < len(played) < 20
+
+
+def test_the_loss_of_a_video_that_starts_again_is_reported_once(tmp_path):
+    path = write_video(tmp_path / 'a.mp4', range(20), container={'movflags': 'faststart'})
+    recording = StereoRecording(str(cut_off(path, 0.7)))
+    count = len(list(recording))
+    reports = []
+    frames = play(recording, loop=True, report=reports.append)
+    due = due_ms(next(frames) for _ in range(3 * count))
+    np.testing.assert_allclose(np.diff(due), 100)
+    assert len(reports) == 1
+    assert 'of 20 frames missing' in reports[0]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +157,7 @@ def test_a_loop_starts_again(tmp_path):
 
 def test_a_recording_without_frames_is_refused():
     with pytest.raises(FrameSourceError, match='no frame'):
-        list(play([], loop=True))
+        list(play(EmptyRecording(), loop=True))
 
 
 def test_read_ahead_gives_all_items_then_the_end():
