@@ -15,77 +15,67 @@
 """Writing an MP4 file that plays in real time."""
 
 from pathlib import Path
-import shutil
-import subprocess
 
+import av
+from av.container import OutputContainer
+from av.video.stream import VideoStream
 import cv2
 import numpy as np
 
 from surgseg_ros.data.image_files import size_of
+
+CODEC = 'libx264'
+CODEC_OPTIONS = {'preset': 'veryfast', 'crf': '23'}
+FRAGMENTS = {'movflags': 'frag_keyframe+empty_moov'}
+"""What was encoded before an interruption can be played."""
 
 
 class VideoFileError(RuntimeError):
     """A video that cannot be written; the message names the file and the remedy."""
 
 
-class _FfmpegEncoder:
-    """
-    H.264 (yuv420p, plays in browsers) by an ``ffmpeg`` program of its own process.
-
-    The file is written in fragments: what was encoded before an interruption can be played.
-    """
-
-    def __init__(self, program: str, path: Path, size: tuple[int, int], rate_hz: int) -> None:
-        width, height = size
-        command = [program, '-y', '-loglevel', 'error']
-        command += ['-f', 'rawvideo', '-pix_fmt', 'rgb24']
-        command += ['-s', f'{width}x{height}', '-r', str(rate_hz), '-i', '-']
-        command += ['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '23', '-threads', '1']
-        command += ['-pix_fmt', 'yuv420p', '-movflags', 'frag_keyframe+empty_moov', str(path)]
-        # A session of its own keeps Ctrl-C away from it: it ends when its input is closed.
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        self._path = path
-
-    def write(self, frame: np.ndarray) -> None:
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(np.ascontiguousarray(frame).data)
-        except BrokenPipeError as error:
-            raise VideoFileError(self._failure()) from error
-
-    def close(self) -> None:
-        _, errors = self._process.communicate()
-        if self._process.returncode:
-            raise VideoFileError(f"ffmpeg failed to write '{self._path}': {errors.decode()}")
-
-    def _failure(self) -> str:
-        assert self._process.stderr is not None
-        errors = self._process.stderr.read().decode()
-        return f"ffmpeg stopped while writing '{self._path}': {errors}"
-
-
-class _OpenCvEncoder:
-    """MPEG-4 part 2 by OpenCV: plays in VLC, mpv and QuickTime, but not in browsers."""
+class _Encoder:
+    """H.264 in yuv420p, which plays in browsers, in an MP4 file of fragments."""
 
     def __init__(self, path: Path, size: tuple[int, int], rate_hz: int) -> None:
-        self._writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'mp4v'), rate_hz, size)
-        if not self._writer.isOpened():
-            raise VideoFileError(
-                f"OpenCV cannot write '{path}'; check that the folder can be written to, "
-                "or install ffmpeg (pip install imageio-ffmpeg, or your system's package)"
+        self._path = path
+        self._frames = 0
+        try:
+            self._container: OutputContainer = av.open(f'file:{path}', 'w', 'mp4', FRAGMENTS)
+            self._stream: VideoStream = self._container.add_stream(
+                CODEC, rate=rate_hz, options=CODEC_OPTIONS
             )
+        except av.FFmpegError as error:
+            raise self._failure(error) from error
+        self._stream.width, self._stream.height = size
+        self._stream.pix_fmt = 'yuv420p'
+        # More would take the computer away from what is recorded.
+        self._stream.codec_context.thread_count = 1
 
     def write(self, frame: np.ndarray) -> None:
-        self._writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+        picture = av.VideoFrame.from_ndarray(frame, format='rgb24')
+        picture.pts = self._frames
+        self._frames += 1
+        self._mux(picture)
 
     def close(self) -> None:
-        self._writer.release()
+        self._mux(None)
+        try:
+            self._container.close()
+        except av.FFmpegError as error:
+            raise self._failure(error) from error
+
+    def _mux(self, picture: av.VideoFrame | None) -> None:
+        try:
+            self._container.mux(self._stream.encode(picture))
+        except av.FFmpegError as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: av.FFmpegError) -> VideoFileError:
+        return VideoFileError(
+            f"cannot write '{self._path}': {error.strerror}; check that the folder can be written "
+            'to and the disk is not full'
+        )
 
 
 class VideoFile:
@@ -93,8 +83,7 @@ class VideoFile:
     Write frames that arrive at any pace to a video of constant rate.
 
     A frame is repeated until the next one is due and left out when two are due at once, so that
-    a second of video is a second of the recording. The encoder is ``ffmpeg`` where there is one
-    (package ``imageio-ffmpeg``, or on the ``PATH``), else OpenCV.
+    a second of video is a second of the recording.
 
     :param path: the file, ending in ``.mp4``; replaced if it exists
     :param rate_hz: frames a second
@@ -103,7 +92,7 @@ class VideoFile:
     def __init__(self, path: Path, rate_hz: int) -> None:
         self._path = path
         self._rate_hz = rate_hz
-        self._encoder: _FfmpegEncoder | _OpenCvEncoder | None = None
+        self._encoder: _Encoder | None = None
         self._size = (0, 0)
         self._start_ns = 0
         self._frames = 0
@@ -120,7 +109,7 @@ class VideoFile:
         frame = frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2]
         if self._encoder is None:
             self._size = size_of(frame)
-            self._encoder = _open_encoder(self._path, self._size, self._rate_hz)
+            self._encoder = _Encoder(self._path, self._size, self._rate_hz)
             self._start_ns = stamp_ns
         elif size_of(frame) != self._size:
             frame = cv2.resize(frame, self._size)
@@ -141,21 +130,3 @@ class VideoFile:
         assert self._encoder is not None
         self._encoder.write(frame)
         self._frames += 1
-
-
-def _open_encoder(
-    path: Path, size: tuple[int, int], rate_hz: int
-) -> '_FfmpegEncoder | _OpenCvEncoder':
-    program = find_ffmpeg()
-    if program is None:
-        return _OpenCvEncoder(path, size, rate_hz)
-    return _FfmpegEncoder(program, path, size, rate_hz)
-
-
-def find_ffmpeg() -> str | None:
-    """Return the path of an ``ffmpeg`` program, or ``None`` if there is none."""
-    try:
-        import imageio_ffmpeg
-    except ImportError:
-        return shutil.which('ffmpeg')
-    return imageio_ffmpeg.get_ffmpeg_exe()
