@@ -39,6 +39,10 @@ NOMINAL_RATE_HZ = 25.0
 
 PROBED_PACKETS = 64
 PIXEL_FORMAT = 'rgb24'
+PIXEL_BYTES = 3
+
+ALLOCATION_MARGIN = 2**16
+"""Bytes, for alignment and rows that end on a boundary."""
 
 NO_VIDEOS = ('tty', 'image2')
 """Formats of FFmpeg that make a picture of any text or count one picture as a video."""
@@ -124,7 +128,9 @@ class VideoFrames:
             damage = None
             try:
                 for frame in reading:
-                    self.notes = (*notes, *_describe_rotation(self._path, frame))
+                    if reading.is_at_first:
+                        self.notes = (*notes, *_describe_rotation(self._path, frame))
+                        _keep_memory(PIXEL_BYTES * frame.width * frame.height)
                     # One thread: the decoder has its own, and more cost at these sizes.
                     picture = reformatter.reformat(frame, format=PIXEL_FORMAT, threads=1)
                     yield reading.time_ns, np.ascontiguousarray(picture.to_ndarray())
@@ -152,6 +158,11 @@ class _Reading:
         self.time_ns = -self._period_ns
         """Of the newest frame."""
         self._end_ns = 0
+
+    @property
+    def is_at_first(self) -> bool:
+        """Tell whether the newest frame is the first one."""
+        return self._frames == 1
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """
@@ -245,6 +256,16 @@ def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         if not streams or streams[0].codec_context is None:
             raise VideoError(f'no video stream that can be decoded; {CONVERT_IT}')
         yield container, streams[0]
+
+
+def _keep_memory(frame_bytes: int) -> None:
+    """
+    Let the C library reuse the memory of frames.
+
+    glibc returns large blocks to the system, and to get them anew, page by page, takes longer than
+    to convert a frame, unless a larger one was freed before (``M_MMAP_THRESHOLD`` in mallopt(3)).
+    """
+    np.empty(frame_bytes + ALLOCATION_MARGIN, np.uint8)
 
 
 def _explain_refusal(path: Path, error: av.FFmpegError) -> str:
