@@ -19,6 +19,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 import sys
+from typing import TYPE_CHECKING
 
 from surgseg_ros.commands.arguments import add_backend_argument
 from surgseg_ros.commands.arguments import add_bits_argument
@@ -35,10 +36,8 @@ from surgseg_ros.commands.frame_accounts import make_account
 from surgseg_ros.reporting.accounts import Account
 from surgseg_ros.reporting.accounts import LeftOut
 
-EYES_EXCHANGED = (
-    'the eyes look exchanged: every disparity is negative, no instrument was located, and '
-    '{0.located_exchanged} would be with --left and --right exchanged'
-)
+if TYPE_CHECKING:
+    from surgseg_ros.prediction.stereo import StereoReport
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -93,8 +92,14 @@ def _add_stereo_arguments(parser: argparse.ArgumentParser) -> None:
     stereo.add_argument(
         '--stereo', action='store_true', help='locate the instruments in pairs of images'
     )
-    stereo.add_argument('--left', type=Path, help='image, folder or video of the left eye')
+    stereo.add_argument(
+        '--left', type=Path, help='image, folder, video or rosbag2 recording of the left eye'
+    )
     stereo.add_argument('--right', type=Path, help='of the right eye; names or times make pairs')
+    for eye in ('left', 'right'):
+        stereo.add_argument(
+            f'--{eye}-topic', help=f'of the recording of the {eye} eye, as --topic'
+        )
     stereo.add_argument(
         '--calibration',
         type=Path,
@@ -166,10 +171,13 @@ def _predict_pairs(arguments: argparse.Namespace) -> Account:
         raise ValueError(f'predict --stereo needs {missing}')
     if arguments.input or arguments.crop != 'none' or arguments.mask_factor != 1:
         raise ValueError('--input, --crop and --mask-factor do not go with --stereo')
+    if arguments.topic is not None:
+        raise ValueError('--topic does not go with --stereo: give --left-topic and --right-topic')
     limits = parse_limits(arguments.baseline_mm)
     options = ReadOptions(arguments.length_unit, limits, arguments.rectified)
     calibration = StereoCalibrationFile(arguments.calibration, options)
-    left, right = FrameSource(arguments.left), FrameSource(arguments.right)
+    left = FrameSource(arguments.left, arguments.left_topic)
+    right = FrameSource(arguments.right, arguments.right_topic)
     report = predict_stereo(
         left,
         right,
@@ -191,9 +199,18 @@ def _predict_pairs(arguments: argparse.Namespace) -> Account:
             LeftOut('without a partner', tuple(report.unpaired)),
             LeftOut('of a pair that could not be decoded', tuple(report.unreadable)),
         ],
-        warnings=[EYES_EXCHANGED.format(report)] if report.looks_exchanged else [],
+        warnings=_warn_of_exchanged_eyes(report),
         notes=[f'paired {report.rule}'],
     )
+
+
+def _warn_of_exchanged_eyes(report: 'StereoReport') -> list[str]:
+    if not report.looks_exchanged:
+        return []
+    return [
+        'the eyes look exchanged: every disparity is negative, no instrument was located, and '
+        f'{report.located_exchanged} would be with --left and --right exchanged'
+    ]
 
 
 def _print_names(what: str, names: Sequence[str]) -> None:

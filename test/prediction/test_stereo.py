@@ -111,6 +111,10 @@ def test_how_the_calibration_was_understood_is_said(pairs, red_checkpoint, capsy
             ['--stereo', '--left', 'x', '--right', 'x', '--calibration', 'x', '--input', 'x'],
             'do not go with --stereo',
         ),
+        (
+            ['--stereo', '--left', 'x', '--right', 'x', '--calibration', 'x', '--topic', 'x'],
+            '--left-topic and --right-topic',
+        ),
     ],
 )
 def test_arguments_that_do_not_fit(tmp_path, capsys, arguments, message):
