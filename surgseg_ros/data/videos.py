@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from itertools import islice
 from itertools import pairwise
 from pathlib import Path
+import re
 import statistics
 
 import av
@@ -38,6 +39,10 @@ NOMINAL_RATE_HZ = 25.0
 """Of a stream without any time, such as MPEG-4 part 2 without a container; as in FFmpeg."""
 
 PROBED_PACKETS = 64
+
+LARGEST_STEP = 1.5
+"""Between two frames, in usual ones; a longer one is a gap."""
+
 PIXEL_FORMAT = 'rgb24'
 PIXEL_BYTES = 3
 
@@ -137,6 +142,7 @@ class VideoFrames:
             except av.FFmpegError as error:
                 damage = error.strerror
             self.loss = reading.describe_loss(damage)
+            self.notes += reading.describe_gaps(self._path)
 
 
 class _Reading:
@@ -158,6 +164,7 @@ class _Reading:
         self.time_ns = -self._period_ns
         """Of the newest frame."""
         self._end_ns = 0
+        self._gaps: list[int] = []
 
     @property
     def is_at_first(self) -> bool:
@@ -176,7 +183,9 @@ class _Reading:
             for frame in packet.decode():
                 if frame.is_corrupt:
                     raise av.InvalidDataError(0, 'damaged pixels')
-                self.time_ns = self._find_time_ns(frame)
+                previous_ns, self.time_ns = self.time_ns, self._find_time_ns(frame)
+                if self._frames and self.time_ns - previous_ns > LARGEST_STEP * self._period_ns:
+                    self._gaps.append(self.time_ns - previous_ns)
                 self._end_ns = self.time_ns + self._find_duration_ns(frame)
                 self._frames += 1
                 self._interlaced |= frame.interlaced_frame
@@ -190,10 +199,22 @@ class _Reading:
         """
         announced = self._count_announced()
         missing = None if announced is None else max(announced - self._frames, 0)
+        if damage is None and not self._frames:
+            return FrameLoss('no frame decodes', missing or None, announced)
         if damage is None:
             return FrameLoss('the file ends early', missing, announced) if missing else None
         where = f'after frame {self._frames - 1}' if self._frames else 'at the first frame'
         return FrameLoss(f'decoding error {where}: {damage}', missing or None, announced)
+
+    def describe_gaps(self, path: Path) -> tuple[str, ...]:
+        """Return a note if frames are further apart than usual, by a pause or by lost ones."""
+        if not self._gaps:
+            return ()
+        longest_s = max(self._gaps) / SECOND_NS
+        return (
+            f'{path} has {len(self._gaps)} gap(s) between its frames, the longest of '
+            f'{longest_s:.4g} s, where {self._period_ns / SECOND_NS:.4g} s is usual',
+        )
 
     def _count(self, packet: Packet) -> None:
         if packet.size:
@@ -247,7 +268,9 @@ def _open(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """
     try:
         # The prefix keeps a colon in the name from being read as a protocol.
-        container = av.open(f'file:{path}', options={'protocol_whitelist': 'file'})
+        container = av.open(
+            f'file:{path}', options={'protocol_whitelist': 'file'}, metadata_errors='replace'
+        )
     except av.FFmpegError as error:
         raise VideoError(_explain_refusal(path, error)) from error
     with container:
@@ -301,15 +324,16 @@ def _measure_rate(container: InputContainer, stream: VideoStream) -> float | Non
     if not steps or stream.time_base is None:
         return float(stream.guessed_rate) if stream.guessed_rate else None
     typical = statistics.median(steps)
-    return float(1 / (statistics.mean(s for s in steps if s < 1.5 * typical) * stream.time_base))
+    return float(
+        1 / (statistics.mean(s for s in steps if s <= LARGEST_STEP * typical) * stream.time_base)
+    )
 
 
 def _duration_s(container: InputContainer, stream: VideoStream) -> float | None:
     """Return the duration that the header gives the video, not one that sound may have."""
-    text = stream.metadata.get('DURATION', '')
-    hours, minutes, seconds = [*text.split(':'), '', ''][:3]
-    if hours.isdecimal() and minutes.isdecimal():
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    told = re.fullmatch(r'(\d+):(\d+):(\d+(?:\.\d+)?)', stream.metadata.get('DURATION', ''))
+    if told is not None:
+        return int(told[1]) * 3600 + int(told[2]) * 60 + float(told[3])
     if container.duration is None or len(container.streams) > 1:
         return None
     return container.duration / av.time_base

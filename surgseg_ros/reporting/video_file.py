@@ -24,7 +24,6 @@ import numpy as np
 
 from surgseg_ros.data.image_files import size_of
 
-CODEC = 'libx264'
 CODEC_OPTIONS = {'preset': 'veryfast', 'crf': '23'}
 FRAGMENTS = {'movflags': 'frag_keyframe+empty_moov'}
 """What was encoded before an interruption can be played."""
@@ -43,7 +42,7 @@ class _Encoder:
         try:
             self._container: OutputContainer = av.open(f'file:{path}', 'w', 'mp4', FRAGMENTS)
             self._stream: VideoStream = self._container.add_stream(
-                CODEC, rate=rate_hz, options=CODEC_OPTIONS
+                'libx264', rate=rate_hz, options=CODEC_OPTIONS
             )
         except av.FFmpegError as error:
             raise self._failure(error) from error

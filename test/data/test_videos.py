@@ -65,6 +65,7 @@ def test_a_variable_rate_is_kept(tmp_path):
     assert indices == [0, 1, 2, 25, 26]
     np.testing.assert_allclose(times, np.array([0, 1, 2, 25, 26]) * 1000 / 30, atol=0.1)
     assert video.rate_hz == pytest.approx(30)
+    assert '1 gap(s) between its frames, the longest of 0.7667 s' in video.notes[0]
 
 
 def test_more_frames_than_the_header_counts(tmp_path):
@@ -122,6 +123,15 @@ def test_what_is_missing_in_a_video_that_announces_nothing_is_unknown(tmp_path):
     assert 0 < len(indices) < 8
     assert video.loss.missing is None
     assert str(video.loss).endswith('how many frames are missing is unknown')
+
+
+def test_a_video_without_a_frame_is_a_loss(tmp_path):
+    path = write_video(tmp_path / 'a.mp4', range(4), container=FAST_START)
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(b'mdat') + 4])
+    video, indices, _ = read(path)
+    assert indices == []
+    assert str(video.loss) == '4 of 4 frames missing: no frame decodes'
 
 
 def test_a_loss_with_numbers():
