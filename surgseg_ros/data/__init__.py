@@ -21,8 +21,7 @@ Files in, samples and label images out: label sets, readers of frames and of dat
 - :mod:`.datasets`, :mod:`.layouts`: data sets on disk, one module a layout
 - :mod:`.samples`, :mod:`.label_files`, :mod:`.label_decoding`, :mod:`.sample_checks`,
   :mod:`.splits`: their content; :mod:`.file_lists`: what counts in a folder
-- :mod:`.prepare`, :mod:`.prepared_folder`: conversion to the prepared layout
-- :mod:`.scenes` (and ``real_scenes.yaml``): scenes of real frames to be scored on
+- :mod:`.prepare`, :mod:`.prepared_folder`: the prepared layout; :mod:`.scenes`: real frames
 - :mod:`.whole_files`, :mod:`.output_names`: write whole or not at all, and over nothing else
 - :mod:`.parallel`: work on many files at once; :mod:`.settings`: values that people type
 """

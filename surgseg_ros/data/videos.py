@@ -178,7 +178,7 @@ class _Reading:
         :raises av.FFmpegError: at the first frame that is damaged: what is concealed of it, and
             what is built on it, is no picture of anything
         """
-        for packet in self._container.demux(self._stream):
+        for packet in _demux(self._container, self._stream):
             self._count(packet)
             for frame in packet.decode():
                 if frame.is_corrupt:
@@ -313,9 +313,18 @@ def _video_streams(container: InputContainer) -> list[VideoStream]:
     ]
 
 
+def _demux(container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
+    try:
+        yield from container.demux(stream)
+    except IndexError:
+        # PyAV 18 raises it at the end of MPEG-TS, MPEG-PS and FLV in which FFmpeg finds further
+        # streams on the way; the packets of this one have all come by then.
+        return
+
+
 def _measure_rate(container: InputContainer, stream: VideoStream) -> float | None:
     """Return the frames a second by the times of the first packets, without the gaps."""
-    packets = islice(container.demux(stream), PROBED_PACKETS)
+    packets = islice(_demux(container, stream), PROBED_PACKETS)
     try:
         times = sorted({packet.pts for packet in packets if packet.pts is not None})
     except av.FFmpegError:
