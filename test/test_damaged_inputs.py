@@ -60,7 +60,9 @@ MOST_EXAMPLES = 300
 FRAMES, WIDTH, HEIGHT = 6, 96, 64
 BASELINE_MM, FOCAL_PX, DISPARITY_PX = 4.0, 100.0, 8
 BLANK_BYTES = 64
-PROGRESS = re.compile(r'\d+/\d+ \[')
+GAP = 'gap(s) between its frames'
+"""A damaged time may move a frame out of what the container wants to have shown."""
+PROGRESS = re.compile(r'\d+(/\d+|\w+) \[')
 TYPES = get_typestore(Stores.ROS2_JAZZY)
 
 SUFFIXES = (
@@ -435,7 +437,8 @@ def check(kind, damage, expected):
     elif damage.renaming == LEADING_DOT and len(kind.renamings) < len(RENAMINGS):
         assert len(found.results) == len(expected) - 1, 'hidden files are passed over'
     else:
-        assert len(found.results) == len(expected), 'frames were lost without a word'
+        is_told = GAP in found.message and len(found.results) < len(expected)
+        assert is_told or len(found.results) == len(expected), 'frames were lost without a word'
         if damaged == content or kind.finds(damage):
             assert found.results == expected, 'the damage was not found'
 

@@ -38,6 +38,7 @@ from surgseg_ros.calibration.file_cameras import FileCamera
 from surgseg_ros.calibration.file_content import read_mapping
 from surgseg_ros.calibration.image_size import check_image_size
 from surgseg_ros.calibration.image_size import find_scale
+from surgseg_ros.calibration.image_size import find_size_by_center
 from surgseg_ros.calibration.image_size import scale_camera
 from surgseg_ros.calibration.image_size import Size
 from surgseg_ros.calibration.layouts import FilePair
@@ -114,7 +115,7 @@ class StereoCalibrationFile:
         parts = [f'calibration {self._name}: {kind}', lengths]
         parts += [
             f'baseline {1e3 * calibration.baseline:.2f} mm'
-            f'{_describe_scale(self._pair.left.image_size, size)}'
+            f'{_describe_scale(self._pair.left, size, self._is_rectified)}'
             for size, calibration in self._found.items()
         ]
         return ', '.join(parts)
@@ -210,18 +211,30 @@ def _fit_only_camera(
         shift = camera.projection[0, 3] / camera.projection[0, 0]
         unit = find_length_unit(shift, AUTO_UNIT, limits)
     fitted = _fit_camera(camera, 'of the camera', size, LENGTH_UNITS[unit], is_rectified)
-    scaled = _describe_scale(camera.image_size, size)
+    scaled = _describe_scale(camera, size, is_rectified)
     model = 'P of rectified images' if is_rectified else camera.distortion_model
     return EyeCalibration(fitted, size, f'calibration {name}: {model}, lengths in {unit}{scaled}')
 
 
-def _describe_scale(calibrated: Size | None, size: Size) -> str:
+def _describe_scale(camera: FileCamera, size: Size, is_rectified: bool) -> str:
     """Return how the size of the calibrated images became that of the images, for a list."""
+    calibrated = _find_calibrated_size(camera, size, is_rectified)
     if calibrated is None:
         return f', taken for images of {size[0]}x{size[1]} px (the file names no size)'
     if calibrated == size:
         return ''
-    return ', scaled from {}x{} to {}x{} px'.format(*calibrated, *size)
+    scaled = ', scaled from {}x{} to {}x{} px'.format(*calibrated, *size)
+    if camera.image_size is None:
+        scaled += ' (the file names no size; its principal point is the middle of the former)'
+    return scaled
+
+
+def _find_calibrated_size(camera: FileCamera, size: Size, is_rectified: bool) -> Size | None:
+    """Return the size that the calibrated images had, ``None`` if nothing tells."""
+    matrix = camera.projection if is_rectified else camera.camera_matrix
+    if camera.image_size is not None or matrix is None:
+        return camera.image_size
+    return find_size_by_center(matrix, size)
 
 
 @contextmanager
@@ -333,8 +346,9 @@ def _fit_camera(
             projection if camera.projection is None else camera.projection,
             camera.distortion_model,
         )
-    if camera.image_size is not None:
-        fitted = scale_camera(fitted, find_scale(camera.image_size, size))
+    calibrated = _find_calibrated_size(camera, size, is_rectified)
+    if calibrated is not None:
+        fitted = scale_camera(fitted, find_scale(calibrated, size))
     check_image_size(f'{"P" if is_rectified else "K"} {whose}', fitted.camera_matrix, size)
     in_meters = np.array(fitted.projection)
     in_meters[:, 3] *= length_factor

@@ -27,6 +27,8 @@ CENTER = (0.15, 0.85)
 """Where a principal point can be, relative to width and height."""
 MEAN_CENTER = (0.36, 0.64)
 """Where one cannot be in width and height alike: it would be that of another image size."""
+MIDDLE_TOLERANCE_PX = 0.01
+"""What printing a number may change of twice the principal point."""
 FOCAL = (0.2, 10.0)
 """Focal lengths relative to the larger side: 140 to 6 degrees across."""
 
@@ -78,6 +80,34 @@ def scale_camera(camera: CameraCalibration, scale: np.ndarray) -> CameraCalibrat
     )
 
 
+def find_size_by_center(matrix: np.ndarray, size: Size) -> Size | None:
+    """
+    Return the size of the calibrated images, if a file names none but the principal point does.
+
+    It does so where it cannot be that of the images, but is the very middle of larger or smaller
+    ones of their aspect ratio, as that of an ideal pair of rectified cameras is.
+
+    :param matrix: K (3, 3) or P (3, 4) in px
+    :param size: (width, height) of the images in px
+    """
+    if _is_near_middle(matrix, size):
+        return None
+    exact = 2 * matrix[:2, 2] + 1
+    width, height = (int(side) for side in np.rint(exact))
+    is_whole = np.allclose(exact, (width, height), atol=MIDDLE_TOLERANCE_PX)
+    if not is_whole or min(width, height) < 1 or width * size[1] != height * size[0]:
+        return None
+    return width, height
+
+
+def _is_near_middle(matrix: np.ndarray, size: Size) -> bool:
+    center = matrix[:2, 2] / size
+    is_outside = (center < CENTER[0]) | (center > CENTER[1])
+    return not (
+        is_outside.any() or (center < MEAN_CENTER[0]).all() or (center > MEAN_CENTER[1]).all()
+    )
+
+
 def check_image_size(name: str, matrix: np.ndarray, size: Size) -> None:
     """
     Refuse a camera that cannot have taken images of a size.
@@ -88,15 +118,13 @@ def check_image_size(name: str, matrix: np.ndarray, size: Size) -> None:
     :raises CalibrationError: if focal length or principal point does not fit
     """
     focal = matrix[0, 0] / max(size)
-    center = matrix[:2, 2] / size
     of_images = f'images of {size[0]}x{size[1]} px'
     if not FOCAL[0] <= focal <= FOCAL[1]:
         raise CalibrationError(
             f'the focal length in {name} is {matrix[0, 0]:g}, which is none of {of_images}; give '
             'it in px of these images'
         )
-    is_outside = (center < CENTER[0]) | (center > CENTER[1])
-    if is_outside.any() or (center < MEAN_CENTER[0]).all() or (center > MEAN_CENTER[1]).all():
+    if not _is_near_middle(matrix, size):
         raise CalibrationError(
             f'the principal point in {name} is {matrix[0, 2]:g}, {matrix[1, 2]:g}, far from the '
             f'middle of {of_images}: it is of images of about {2 * matrix[0, 2] + 1:.0f}x'

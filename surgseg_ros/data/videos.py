@@ -15,6 +15,7 @@
 """Frames of a video file, as they are decoded, with the times of its container."""
 
 from collections import deque
+from collections.abc import Collection
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,6 +61,9 @@ FORMAT_WITH_INDEX = 'mov,mp4'
 
 ONE_FRAME_A_PACKET = ('h264', 'hevc', 'mpeg2video', 'mpeg4')
 """Unless interlaced; where the container announces nothing."""
+
+WHOLE_PICTURES = ('mjpeg',)
+"""The decoder makes up what lacks of a picture, without a word."""
 
 CONVERT_IT = 'convert it, for example to H.264 in .mp4'
 
@@ -124,6 +128,24 @@ class VideoFrames:
 
         :return: the time in ns by the container's clock, increasing, and (H, W, 3) uint8 RGB
         """
+        for _, time_ns, image in self._decode():
+            yield time_ns, image
+
+    def pick(self, numbers: Collection[int]) -> Iterator[tuple[int, np.ndarray]]:
+        """
+        Decode up to the last of some frames, and give these.
+
+        :param numbers: of the frames, from 0
+        :return: the number, and (H, W, 3) uint8 RGB
+        """
+        for number, _, image in self._decode(numbers):
+            yield number, image
+            if number == max(numbers):
+                return
+
+    def _decode(
+        self, numbers: Collection[int] | None = None
+    ) -> Iterator[tuple[int, int, np.ndarray]]:
         self.loss, self.notes = None, ()
         with _open(self._path) as (container, stream):
             notes = _describe_streams(self._path, container)
@@ -132,13 +154,16 @@ class VideoFrames:
             reading = _Reading(container, stream, self.rate_hz or NOMINAL_RATE_HZ)
             damage = None
             try:
-                for frame in reading:
-                    if reading.is_at_first:
+                for number, frame in enumerate(reading):
+                    if number == 0:
                         self.notes = (*notes, *_describe_rotation(self._path, frame))
                         _keep_memory(PIXEL_BYTES * frame.width * frame.height)
+                    if numbers is not None and number not in numbers:
+                        continue
                     # One thread: the decoder has its own, and more cost at these sizes.
                     picture = reformatter.reformat(frame, format=PIXEL_FORMAT, threads=1)
-                    yield reading.time_ns, np.ascontiguousarray(picture.to_ndarray())
+                    image = np.ascontiguousarray(picture.to_ndarray())
+                    yield number, reading.time_ns, image
             except av.FFmpegError as error:
                 damage = error.strerror
             self.loss = reading.describe_loss(damage)
@@ -166,11 +191,6 @@ class _Reading:
         self._end_ns = 0
         self._gaps: list[int] = []
 
-    @property
-    def is_at_first(self) -> bool:
-        """Tell whether the newest frame is the first one."""
-        return self._frames == 1
-
     def __iter__(self) -> Iterator[VideoFrame]:
         """
         Decode until the end or the first damage.
@@ -180,6 +200,8 @@ class _Reading:
         """
         for packet in _demux(self._container, self._stream):
             self._count(packet)
+            if packet.is_corrupt and self._stream.codec.name in WHOLE_PICTURES:
+                raise av.InvalidDataError(0, 'an incomplete picture')
             for frame in packet.decode():
                 if frame.is_corrupt:
                     raise av.InvalidDataError(0, 'damaged pixels')
@@ -251,12 +273,14 @@ class _Reading:
             return len(self._stream.index_entries) - self._discarded
         if self._stream.frames > 0:
             return self._stream.frames
+        counts = []
         duration_s = _duration_s(self._container, self._stream)
         if name in FORMATS_WITH_DURATION and duration_s is not None:
-            return self._frames + round((duration_s * SECOND_NS - self._end_ns) / self._period_ns)
+            rest_ns = duration_s * SECOND_NS - self._end_ns
+            counts.append(self._frames + round(rest_ns / self._period_ns))
         if self._stream.codec.name in ONE_FRAME_A_PACKET and not self._interlaced:
-            return self._packets - self._discarded
-        return None
+            counts.append(self._packets - self._discarded)
+        return max(counts, default=None)
 
 
 @contextmanager

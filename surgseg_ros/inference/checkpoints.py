@@ -269,7 +269,8 @@ def _to_used(tensor: Tensor) -> Tensor:
 
 
 def _unusable(path: Path, cause: Exception) -> str:
+    in_one_line = ' '.join(str(cause).split())
     return (
-        f'{path} cannot be used: {cause}. Expected a {SUFFIX} file written by surgseg_ros '
+        f'{path} cannot be used: {in_one_line}. Expected a {SUFFIX} file written by surgseg_ros '
         f'(surgseg_ros.inference.checkpoints.save_checkpoint); copy or export it again.'
     )

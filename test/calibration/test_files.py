@@ -329,10 +329,27 @@ def test_a_projection_of_larger_images_is_scaled(tmp_path):
         matrix[:2, 2] += 0.5
         matrix[2, 2] = 1
     content = {'P_left': large[0].tolist(), 'P_right': large[1].tolist()}
-    assert '1280x' in refused(tmp_path, content, RECTIFIED_SIZE)
-    found = read(tmp_path, content | {'resolution': [1280, 1024]}, size=RECTIFIED_SIZE)
-    assert (found.fx, found.cx) == pytest.approx((LEFT[0][0], LEFT[0][2]))
-    assert found.baseline == pytest.approx(0.0044)
+    for size in ({'resolution': [1280, 1024]}, {}):
+        found = read(tmp_path, content | size, size=RECTIFIED_SIZE)
+        assert (found.fx, found.cx) == pytest.approx((LEFT[0][0], LEFT[0][2]))
+        assert found.baseline == pytest.approx(0.0044)
+
+
+def test_a_size_that_only_the_principal_point_tells_is_said(tmp_path):
+    path = write(tmp_path / 'pair.json', RECTIFIED)
+    found = StereoCalibrationFile([path])
+    found.for_images((320, 256))
+    assert 'scaled from 640x512 to 320x256 px (the file names no size' in found.describe()
+
+
+@pytest.mark.parametrize('size', [(320, 240), (1280, 960), (2000, 1600)])
+def test_a_principal_point_that_tells_no_size_is_refused(tmp_path, size):
+    content = {name: np.array(matrix) for name, matrix in RECTIFIED.items()}
+    if size[0] == 2000:
+        for matrix in content.values():
+            matrix[0, 2] += 20.3
+    content = {name: matrix.tolist() for name, matrix in content.items()}
+    assert 'far from the middle' in refused(tmp_path, content, size)
 
 
 def test_the_description_names_file_model_unit_and_baseline(tmp_path):

@@ -51,10 +51,13 @@ def frame(index, eye):
     return np.full((HEIGHT, WIDTH, 3), (20 * index, 200, 40 if eye == 'left' else 90), np.uint8)
 
 
-def write_folder(folder, eye, count=FRAMES):
+def write_folder(folder, eye, count=FRAMES, bits=8):
     folder.mkdir()
     for index in range(count):
-        cv2.imwrite(str(folder / f'{index}.png'), frame(index, eye)[..., ::-1])
+        image = frame(index, eye)[..., ::-1]
+        if bits > 8:
+            image = np.rint(image * ((2**bits - 1) / 255)).astype(np.uint16)
+        cv2.imwrite(str(folder / f'{index}.png'), image)
     return str(folder)
 
 
@@ -91,7 +94,8 @@ def test_folder_pair_arrives_completely_and_in_order(start_node, station, tmp_pa
         'video_publisher_node',
         {
             'left': write_folder(tmp_path / 'left', 'left'),
-            'right': write_folder(tmp_path / 'right', 'right'),
+            'right': write_folder(tmp_path / 'right', 'right', bits=12),
+            'bits': 12,
             'rate_hz': 25,
             'wait_for_subscribers': True,
             'right_frame_id': 'other',

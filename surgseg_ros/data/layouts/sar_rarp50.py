@@ -25,7 +25,6 @@ from dataclasses import dataclass
 from pathlib import Path
 import re
 
-import cv2
 from tqdm import tqdm
 
 from surgseg_ros.data.image_files import write_image_whole
@@ -38,8 +37,11 @@ from surgseg_ros.data.layouts.base import Layout
 from surgseg_ros.data.layouts.base import Listing
 from surgseg_ros.data.layouts.base import report_unknown_folders
 from surgseg_ros.data.layouts.base import unique_names
+from surgseg_ros.data.samples import DatasetError
 from surgseg_ros.data.samples import LabelFiles
 from surgseg_ros.data.samples import Sample
+from surgseg_ros.data.videos import VideoError
+from surgseg_ros.data.videos import VideoFrames
 
 VIDEO_NAME = re.compile(r'video_\d+(_\d+)?')
 VIDEO_FILE = 'video_left.avi'
@@ -124,17 +126,17 @@ def extract_frames(missing: list[MissingFrames], folder: Path) -> None:
 
 
 def _extract(video: Path, wanted: dict[int, Path]) -> None:
-    capture = cv2.VideoCapture(str(video))
+    """
+    Write frames of a video.
+
+    :raises DatasetError: if it is none
+    """
     try:
-        for index in tqdm(range(max(wanted) + 1), unit='frame', desc=video.parent.name):
-            if not capture.grab():
-                return
-            if index in wanted:
-                there, bgr = capture.retrieve()
-                if there:
-                    write_image_whole(wanted[index], cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
-    finally:
-        capture.release()
+        frames = VideoFrames(video).pick(wanted)
+        for number, image in tqdm(frames, unit='frame', desc=video.parent.name, total=len(wanted)):
+            write_image_whole(wanted[number], image)
+    except VideoError as error:
+        raise DatasetError(str(error)) from error
 
 
 def _list_video(video: Path, extracted: Path | None, listing: Listing) -> None:

@@ -20,6 +20,7 @@ for a single video they may lie flat, too.
 """
 
 from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 import glob
@@ -45,6 +46,7 @@ from surgseg_ros.evaluation.labels.truth import TruthSource
 from surgseg_ros.reporting.accounts import shorten_names
 
 IMAGE_FOLDERS = ('images', 'rgb', 'left_frames')
+FAULTS_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,8 @@ class LabelPairs:
         Yield the frames while all is well; from the first fault on, only look for more.
 
         :raises EvaluationError: at once if a folder is missing or a mask to ignore fits no frame;
-            at the end, it lists every missing prediction, wrong size, unknown value and
-            unreadable file
+            at the end, it names missing predictions, wrong sizes, unknown values and
+            unreadable files
         """
         self._check_ignored()
         problems: list[str] = []
@@ -114,13 +116,8 @@ class LabelPairs:
                 'the ground truth has no value but 0 and 255, and 255 means that a pixel does not '
                 'count; if it is a class here, give --mask-factor'
             )
-        if not is_complete:
-            problems.append(
-                'segment the frames without prediction with `surgseg predict` first, or let them '
-                'score 0 with --missing zero'
-            )
         if problems:
-            raise EvaluationError('\n'.join(problems))
+            raise EvaluationError(_describe(problems, is_complete))
 
     def read(self, source: TruthSource) -> LabeledFrame:
         """
@@ -185,6 +182,18 @@ class LabelPairs:
 
     def _find(self, folder: LabelFolder, source: TruthSource) -> Path | None:
         return folder.find(source.video, source.stem, self._is_single_video)
+
+
+def _describe(problems: Sequence[str], is_complete: bool) -> str:
+    """Return the faults of the files in one line, of many only the first, and the remedy."""
+    more = len(problems) - FAULTS_SHOWN
+    parts = [*problems[:FAULTS_SHOWN], *([f'and {more} more faults'] if more > 0 else [])]
+    if not is_complete:
+        parts.append(
+            'segment the frames without prediction with `surgseg predict` first, or let them '
+            'score 0 with --missing zero'
+        )
+    return '; '.join(parts)
 
 
 def find_image(root: Path, source: TruthSource) -> Path | None:

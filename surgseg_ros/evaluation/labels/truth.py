@@ -61,6 +61,8 @@ from surgseg_ros.reporting.accounts import LeftOut
 
 MASK_NOTE = f'{UNLABELED} is instrument in the ground truth, which has no other value but 0'
 
+PROBLEMS_SHOWN = 5
+
 
 @dataclass(frozen=True)
 class TruthSource:
@@ -216,7 +218,7 @@ def _truth_of_dataset(folder: Path, task: str, factor: int | None) -> GroundTrut
         ) from error
     sources = truth_of_samples(contents.samples, task)
     if not sources:
-        reasons = ''.join(f'\n{problem}' for problem in contents.problems)
+        reasons = ''.join(f'; {problem}' for problem in contents.problems[:PROBLEMS_SHOWN])
         raise EvaluationError(f"the data set {folder} has no labels for task '{task}'{reasons}")
     unlabeled = tuple(s.name for s in contents.samples if task not in s.labels)
     return GroundTruth(

@@ -25,6 +25,8 @@ from surgseg_ros.calibration.baseline import ENDOSCOPE
 from surgseg_ros.calibration.baseline import parse_limits
 from surgseg_ros.calibration.camera import CalibrationError
 from surgseg_ros.data.frame_source import FrameSourceError
+from surgseg_ros.decoding.bit_depth import WHOLE_RANGE
+from surgseg_ros.decoding.image_files import FILE_DEPTH
 from surgseg_ros.nodes.cameras.publisher import CameraPublisher
 from surgseg_ros.nodes.cameras.recordings import DEFAULT_RATE_HZ
 from surgseg_ros.nodes.cameras.recordings import DueFrame
@@ -62,6 +64,13 @@ PARAMETERS = (
         0.0,
         f"Frames a second; 0: at the file's own times, {DEFAULT_RATE_HZ:g} for images.",
         bounds=(0.0, 240.0),
+    ),
+    NodeParameter(
+        'bits',
+        0,
+        'Bits of 16-bit samples that the camera filled, from below: 10, 12 or 14; 16: all of '
+        'them; 0: all, with a warning where the images come out nearly black.',
+        bounds=(0, WHOLE_RANGE),
     ),
     NodeParameter('loop', False, 'Start again at the end instead of exiting.'),
     NodeParameter(
@@ -112,6 +121,7 @@ class VideoPublisherNode(Node):
         self._published = 0
         self._start_ns: int | None = None
         rate_hz = self._settings['rate_hz']
+        FILE_DEPTH.set_bits(self._settings['bits'])
         try:
             recording = StereoRecording(
                 self._settings['left'], self._settings['right'], self._settings['layout']
