@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Collection
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from itertools import pairwise
@@ -180,6 +181,7 @@ class _Reading:
     def __init__(self, container: InputContainer, stream: VideoStream, rate_hz: float) -> None:
         self._container = container
         self._stream = stream
+        self._demuxed = _demux(container, stream)
         self._period_ns = round(SECOND_NS / rate_hz)
         self._packets = 0
         self._discarded = 0
@@ -198,7 +200,7 @@ class _Reading:
         :raises av.FFmpegError: at the first frame that is damaged: what is concealed of it, and
             what is built on it, is no picture of anything
         """
-        for packet in _demux(self._container, self._stream):
+        for packet in self._demuxed:
             self._count(packet)
             if packet.is_corrupt and self._stream.codec.name in WHOLE_PICTURES:
                 raise av.InvalidDataError(0, 'an incomplete picture')
@@ -219,6 +221,8 @@ class _Reading:
 
         :param damage: what ended it, ``None`` for the end of the file
         """
+        if damage is not None:
+            self._count_rest()
         announced = self._count_announced()
         missing = None if announced is None else max(announced - self._frames, 0)
         if damage is None and not self._frames:
@@ -245,6 +249,12 @@ class _Reading:
             self._discarded += packet.is_discard
             if packet.dts is not None:
                 self._decoding_times.append(packet.dts)
+
+    def _count_rest(self) -> None:
+        """Count the packets behind the damage, as far as the container can be read."""
+        with suppress(av.FFmpegError):
+            for packet in self._demuxed:
+                self._count(packet)
 
     def _find_time_ns(self, frame: VideoFrame) -> int:
         """Return when a frame is shown, and when it is due where the container has no time."""
