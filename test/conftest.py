@@ -17,6 +17,7 @@
 from collections.abc import Callable
 import os
 from pathlib import Path
+import signal
 
 from own_domain import own_domain
 from own_domain import own_domain_variables
@@ -107,6 +108,13 @@ def core_of_a_worker(request):
     yield
     os.sched_setaffinity(0, cores)
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope='session', autouse=True)
+def heard_interrupts():
+    """Let the processes of the tests hear Ctrl-C, to which `make test &` of a script is deaf."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope='session', autouse=True)

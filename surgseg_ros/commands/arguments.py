@@ -136,15 +136,18 @@ def add_json_argument(parser: argparse._ActionsContainer) -> None:
 
 
 def run_with_account(
-    work: 'Callable[[argparse.Namespace], Account]', arguments: argparse.Namespace
+    work: 'Callable[[argparse.Namespace], Account | None]', arguments: argparse.Namespace
 ) -> int:
     """
     Run a command that has :func:`add_json_argument`, and print its account at the end.
 
+    :param work: returns the account; nothing where another process prints it
     :return: exit status, 1 if something that was asked for was not delivered
     """
     with redirect_stdout(sys.stderr) if arguments.json else nullcontext():
         account = work(arguments)
+    if account is None:
+        return 0
     print(json.dumps(account.as_json()) if arguments.json else account)
     return account.exit_status
 

@@ -14,15 +14,19 @@
 """``surgseg train``: networks from data."""
 
 import argparse
+from functools import partial
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from surgseg_ros.commands.arguments import add_device_argument
+from surgseg_ros.commands.arguments import add_json_argument
 from surgseg_ros.commands.arguments import add_settings_argument
 from surgseg_ros.commands.arguments import missing_options
+from surgseg_ros.commands.arguments import run_with_account
 
 if TYPE_CHECKING:
+    from surgseg_ros.reporting.accounts import Account
     from surgseg_ros.training.recipe import Recipe
 
 EPILOG = """examples:
@@ -95,6 +99,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         metavar='N',
         help='computers (default: as many as torchrun started, or 1)',
     )
+    add_json_argument(parser)
     parser.set_defaults(run=_run)
 
 
@@ -113,7 +118,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.show:
         _print_recipe(arguments.recipe)
         return 0
-    return _train(arguments, recipe)
+    return run_with_account(partial(_train, recipe), arguments)
 
 
 def _print_recipes() -> None:
@@ -133,7 +138,10 @@ def _print_recipe(name: str) -> None:
     print(recipe_file(name).read_text(encoding='utf-8'), end='')
 
 
-def _train(arguments: argparse.Namespace, recipe: 'Recipe') -> int:
+def _train(recipe: 'Recipe', arguments: argparse.Namespace) -> 'Account | None':
+    """Train, and return the account, nothing in all processes but the first."""
+    from surgseg_ros.reporting.accounts import Account
+    from surgseg_ros.reporting.accounts import LeftOut
     from surgseg_ros.training.engine import is_first_process
     from surgseg_ros.training.engine import make_fabric
     from surgseg_ros.training.run_data import load_training_data
@@ -158,4 +166,9 @@ def _train(arguments: argparse.Namespace, recipe: 'Recipe') -> int:
     metrics = Trainer(recipe, data, arguments.output, fabric).run()
     fabric.print(json.dumps(metrics, indent=2))
     fabric.print(f'weights: {arguments.output / "best.safetensors"}, {data.notice}')
-    return 0
+    if not fabric.is_global_zero:
+        return None
+    inputs = [str(folder) for folder in (arguments.data, arguments.validation) if folder]
+    count = len(data.training) + len(data.validation)
+    unlabeled = LeftOut('without labels', data.unlabeled, is_loss=False)
+    return Account('image', count, count, (unlabeled,), tuple(inputs))

@@ -47,6 +47,7 @@ from surgseg_ros.data.prepared_folder import VideoSummary
 from surgseg_ros.data.sample_checks import find_faults
 from surgseg_ros.data.sample_checks import LabelValues
 from surgseg_ros.data.samples import DatasetError
+from surgseg_ros.data.samples import join_problems
 from surgseg_ros.data.samples import Sample
 from surgseg_ros.decoding.image_files import FILE_DEPTH
 
@@ -195,7 +196,7 @@ def _check_and_write(
     if prepared is None or doubts or (problems and not options.skip_bad):
         return report
     if not good:
-        raise DatasetError(f'no image of {source} fits:\n' + '\n'.join(problems))
+        raise DatasetError(f'no image of {source} fits: {join_problems(problems)}')
     prepared.begin()
     write = partial(_write, prepared, tasks)
     map_in_threads(write, good, workers, 'prepare', 'image')

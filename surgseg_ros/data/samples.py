@@ -35,9 +35,18 @@ from surgseg_ros.decoding.image_files import load_image
 Decode = Callable[[Sequence[np.ndarray]], np.ndarray]
 Crop = tuple[int, int, int, int]
 
+PROBLEMS_SHOWN = 5
+
 
 class DatasetError(ValueError):
     """A data set cannot be used; the message names every file at fault and the remedy."""
+
+
+def join_problems(problems: Sequence[str]) -> str:
+    """Return the problems of files in one line, of many only the first."""
+    more = len(problems) - PROBLEMS_SHOWN
+    rest = [f'and {more} more faults'] if more > 0 else []
+    return '; '.join([*problems[:PROBLEMS_SHOWN], *rest])
 
 
 @dataclass(frozen=True)

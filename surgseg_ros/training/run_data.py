@@ -44,12 +44,14 @@ class TrainingData:
     :param validation: samples that choose the best weights
     :param notice: what a user of the weights must know
     :param provenance: where the samples come from, for the checkpoint
+    :param unlabeled: names of images that neither train nor validate
     """
 
     training: Sequence[Sample]
     validation: Sequence[Sample]
     notice: str = NOTICE
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    unlabeled: tuple[str, ...] = ()
 
 
 def load_training_data(
@@ -72,6 +74,7 @@ def load_training_data(
     """
     contents = open_dataset(folder, layout)
     samples, problems = contents.samples, list(contents.problems)
+    unlabeled = contents.unlabeled
     if validation is None:
         split = split_samples(
             samples, recipe.split, recipe.fold, recipe.split_fraction, recipe.split_seed
@@ -81,6 +84,7 @@ def load_training_data(
         other = open_dataset(validation, layout)
         training, held_out = samples, other.samples
         problems += other.problems
+        unlabeled += other.unlabeled
     if check:
         everything = list({sample.image: sample for sample in (*training, *held_out)}.values())
         problems += check_samples(everything, recipe.task)
@@ -95,7 +99,7 @@ def load_training_data(
         'training': dict(Counter(sample.video for sample in training)),
         'validation': dict(Counter(sample.video for sample in held_out)),
     }
-    return TrainingData(training, held_out, _notice(description), provenance)
+    return TrainingData(training, held_out, _notice(description), provenance, unlabeled)
 
 
 def _describe_problems(problems: Sequence[str]) -> str:

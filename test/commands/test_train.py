@@ -73,8 +73,15 @@ def test_from_files_to_weights(prepared, tmp_path, capsys):
     assert main(arguments(prepared, tmp_path, 'steps=20')) == 0
     shown = capsys.readouterr().out
     assert 'mffnet_cpu: color_linear, task binary, 8 images train, 4 validate' in shown
+    assert shown.endswith(f'read 12 images of {prepared}, used 12; left out: nothing\n')
     assert 'best.safetensors, trained for research' in shown
     assert metrics_of(tmp_path)['main']['instrument'] > 0.95
+
+
+def test_programs_get_the_account_alone(prepared, tmp_path, capsys):
+    assert main([*arguments(prepared, tmp_path, 'steps=1'), '--json']) == 0
+    account = json.loads(capsys.readouterr().out)
+    assert (account['read'], account['used'], account['inputs']) == (12, 12, [str(prepared)])
 
 
 def test_weights_from_simulated_data_say_so(prepared, tmp_path, capsys):

@@ -35,6 +35,7 @@ from surgseg_ros.data.label_sets import UNLABELED
 from surgseg_ros.data.layouts.base import find_child
 from surgseg_ros.data.layouts.base import is_image
 from surgseg_ros.data.samples import DatasetError
+from surgseg_ros.data.samples import join_problems
 from surgseg_ros.data.samples import LabelFiles
 from surgseg_ros.evaluation.labels.label_folders import EvaluationError
 from surgseg_ros.evaluation.labels.label_folders import index_labels
@@ -46,7 +47,6 @@ from surgseg_ros.evaluation.labels.truth import TruthSource
 from surgseg_ros.reporting.accounts import shorten_names
 
 IMAGE_FOLDERS = ('images', 'rgb', 'left_frames')
-FAULTS_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -185,15 +185,14 @@ class LabelPairs:
 
 
 def _describe(problems: Sequence[str], is_complete: bool) -> str:
-    """Return the faults of the files in one line, of many only the first, and the remedy."""
-    more = len(problems) - FAULTS_SHOWN
-    parts = [*problems[:FAULTS_SHOWN], *([f'and {more} more faults'] if more > 0 else [])]
-    if not is_complete:
-        parts.append(
-            'segment the frames without prediction with `surgseg predict` first, or let them '
-            'score 0 with --missing zero'
-        )
-    return '; '.join(parts)
+    """Return the faults of the files in one line, and the remedy."""
+    found = join_problems(problems)
+    if is_complete:
+        return found
+    return (
+        f'{found}; segment the frames without prediction with `surgseg predict` first, or let '
+        'them score 0 with --missing zero'
+    )
 
 
 def find_image(root: Path, source: TruthSource) -> Path | None:

@@ -47,6 +47,7 @@ from surgseg_ros.data.layouts.base import is_image
 from surgseg_ros.data.layouts.base import subfolders
 from surgseg_ros.data.layouts.cropped_endovis import MASK_FORMATS
 from surgseg_ros.data.samples import DatasetError
+from surgseg_ros.data.samples import join_problems
 from surgseg_ros.data.samples import LabelFiles
 from surgseg_ros.data.samples import read_label_file
 from surgseg_ros.data.samples import Sample
@@ -60,8 +61,6 @@ from surgseg_ros.evaluation.labels.label_folders import task_folders
 from surgseg_ros.reporting.accounts import LeftOut
 
 MASK_NOTE = f'{UNLABELED} is instrument in the ground truth, which has no other value but 0'
-
-PROBLEMS_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -218,7 +217,7 @@ def _truth_of_dataset(folder: Path, task: str, factor: int | None) -> GroundTrut
         ) from error
     sources = truth_of_samples(contents.samples, task)
     if not sources:
-        reasons = ''.join(f'; {problem}' for problem in contents.problems[:PROBLEMS_SHOWN])
+        reasons = f': {join_problems(contents.problems)}' if contents.problems else ''
         raise EvaluationError(f"the data set {folder} has no labels for task '{task}'{reasons}")
     unlabeled = tuple(s.name for s in contents.samples if task not in s.labels)
     return GroundTruth(
