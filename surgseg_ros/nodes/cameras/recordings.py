@@ -29,6 +29,7 @@ from surgseg_ros.data.frame_pairs import FramePairs
 from surgseg_ros.data.frame_source import Frame
 from surgseg_ros.data.frame_source import FrameSource
 from surgseg_ros.data.frame_source import FrameSourceError
+from surgseg_ros.reporting.accounts import shorten_names
 
 Item = TypeVar('Item')
 
@@ -38,7 +39,6 @@ DEFAULT_RATE_HZ = 30.0
 
 READ_AHEAD_FRAMES = 4
 SECOND_NS = 10**9
-NAMES_SHOWN = 20
 STOP_POLL_S = 0.1
 
 
@@ -116,9 +116,8 @@ class StereoRecording:
         losses = [f'{source.path}: {source.loss}' for source in sources if source.loss]
         losses += [warning for source in sources for warning in source.warnings]
         if self._unpaired:
-            count, names = len(self._unpaired), ', '.join(self._unpaired[:NAMES_SHOWN])
-            more = ', ...' if count > NAMES_SHOWN else ''
-            losses.append(f'{count} frames without a partner were left out: {names}{more}')
+            names = shorten_names(self._unpaired)
+            losses.append(f'{len(self._unpaired)} frames without a partner were left out: {names}')
         return losses
 
     def __iter__(self) -> Iterator[StereoFrame]:
