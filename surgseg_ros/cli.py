@@ -19,6 +19,8 @@ from collections.abc import Callable
 from collections.abc import Sequence
 import sys
 
+from tqdm.contrib.logging import logging_redirect_tqdm
+
 from surgseg_ros import __version__
 from surgseg_ros.commands import adapt
 from surgseg_ros.commands import benchmark
@@ -69,7 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if 'bits' in parsed:
             use_bits(parsed.bits)
-        return run(parsed)
+        # A warning gets a line of its own, above the progress bar.
+        with logging_redirect_tqdm():
+            return run(parsed)
     except KeyboardInterrupt:
         print('interrupted; what was written so far is complete', file=sys.stderr)
         return 130

@@ -117,8 +117,8 @@ def find_layout(folder: Path, name: str = AUTO) -> Layout:
     for layout in candidates:
         if layout.is_layout(folder):
             return layout
-    needs = '\n'.join(f'  {layout.name}: {layout.needs}' for layout in candidates)
-    raise DatasetError(f'{folder} is no data set of a known layout; what is needed:\n{needs}')
+    needs = '; '.join(f'{layout.name}: {layout.needs}' for layout in candidates)
+    raise DatasetError(f'{folder} is no data set of a known layout; what is needed: {needs}')
 
 
 def make_contents(layout: str, root: Path, listing: Listing) -> DatasetContents:

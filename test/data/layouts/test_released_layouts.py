@@ -249,10 +249,10 @@ def test_unknown_folders_and_layouts(tmp_path):
     with pytest.raises(DatasetError) as caught:
         open_dataset(tmp_path)
     for name in list_layouts():
-        assert f'\n  {name}: ' in str(caught.value)
+        assert f' {name}: ' in str(caught.value)
     with pytest.raises(DatasetError, match="unknown layout 'x'; choose one of: auto, endovis2017"):
         open_dataset(tmp_path, 'x')
-    with pytest.raises(DatasetError, match='what is needed:\n  agsd: '):
+    with pytest.raises(DatasetError, match='what is needed: agsd: '):
         open_dataset(tmp_path, 'agsd')
 
 
