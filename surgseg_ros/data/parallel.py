@@ -15,16 +15,50 @@
 """Work on many files at once, with a progress bar."""
 
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait
+from contextlib import contextmanager
 import os
+import signal
+import threading
 from typing import TypeVar
 
 from tqdm import tqdm
 
 Item = TypeVar('Item')
 Result = TypeVar('Result')
+
+INTERRUPT_POLL_S = 0.1
+
+
+@contextmanager
+def held_interrupt() -> Iterator[Callable[[], None]]:
+    """
+    Hold Ctrl-C back in the main thread, to where a function is called that raises it.
+
+    Raised while that thread takes the lock of a future, it would leave that locked, and the worker
+    that wants to give its result would wait forever. Handlers of others stay as they are.
+
+    :return: raises KeyboardInterrupt if Ctrl-C came
+    """
+    came: list[int] = []
+
+    def check() -> None:
+        if came:
+            raise KeyboardInterrupt
+
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield check
+        return
+    signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def default_workers() -> int:
@@ -47,8 +81,8 @@ def map_in_threads(
 
     :param workers: threads
     """
-    with ThreadPoolExecutor(workers) as pool:
-        return map_in_pool(pool, function, items, description, unit)
+    with ThreadPoolExecutor(workers) as pool, held_interrupt() as check:
+        return map_in_pool(pool, function, items, description, unit, check)
 
 
 def map_in_pool(
@@ -57,11 +91,23 @@ def map_in_pool(
     items: Sequence[Item],
     description: str,
     unit: str,
+    check: Callable[[], None] = lambda: None,
 ) -> list[Result]:
-    """Do the work of :func:`map_in_threads` in a pool of threads or processes."""
+    """
+    Do the work of :func:`map_in_threads` in a pool of threads or processes.
+
+    :param check: raises what else ends the work; called now and then
+    """
+    results = []
     try:
         futures = [pool.submit(function, item) for item in items]
-        return [future.result() for future in tqdm(futures, desc=description, unit=unit)]
+        for future in tqdm(futures, desc=description, unit=unit):
+            while not future.done():
+                wait([future], INTERRUPT_POLL_S)
+                check()
+            check()
+            results.append(future.result())
+        return results
     except BaseException:
         pool.shutdown(wait=True, cancel_futures=True)
         raise
