@@ -139,9 +139,10 @@ class VideoFrames:
         :param numbers: of the frames, from 0
         :return: the number, and (H, W, 3) uint8 RGB
         """
+        last = max(numbers)
         for number, _, image in self._decode(numbers):
             yield number, image
-            if number == max(numbers):
+            if number == last:
                 return
 
     def _decode(
